@@ -1,0 +1,74 @@
+// Package identity says who speaks. The caller is decided once, at the edge,
+// from a verified certificate; everything behind it only asks.
+package identity
+
+import (
+	"context"
+	"slices"
+
+	"ringfence/internal/device"
+)
+
+// Kind is what sort of caller it is.
+type Kind uint8
+
+// The kinds of caller.
+const (
+	// Anonymous has shown no certificate.
+	Anonymous Kind = iota
+	// Device is an enrolled phone in its present epoch.
+	Device
+	// Admin is an administrator.
+	Admin
+)
+
+var kindNames = [...]string{"anonymous", "device", "admin"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Caller is who speaks. The zero value is an anonymous caller.
+type Caller struct {
+	Kind Kind
+	// Device and Epoch are set for a device.
+	Device device.ID
+	Epoch  device.Epoch
+	// Ownership, Mode, Group and User are what the device's token sealed.
+	Ownership device.Ownership
+	Mode      device.Mode
+	Group     string
+	User      string
+	// Name is the administrator's name.
+	Name string
+	// Serial is the certificate's serial number, lower-case hex.
+	Serial string
+	// RequestID names the request, for the log and the record.
+	RequestID string
+}
+
+// Actor is how the record names the caller.
+func (c Caller) Actor() string {
+	switch c.Kind {
+	case Device:
+		return "device:" + string(c.Device)
+	case Admin:
+		return "admin:" + c.Name
+	default:
+		return "anonymous"
+	}
+}
+
+// Is reports whether the caller is of one of the kinds.
+func (c Caller) Is(kinds ...Kind) bool { return slices.Contains(kinds, c.Kind) }
+
+type contextKey struct{}
+
+// With puts the caller in a context.
+func With(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, contextKey{}, c)
+}
+
+// From gives the caller in the context; an anonymous one if there is none.
+func From(ctx context.Context) Caller {
+	c, _ := ctx.Value(contextKey{}).(Caller)
+	return c
+}
