@@ -1,0 +1,116 @@
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+
+	rootLife    = 15 * year
+	issuingLife = 10 * year
+
+	// backdate lets phones whose clock is slow by days see a new authority as
+	// valid. It costs nothing: there is no older state to protect.
+	backdate = 7 * day
+)
+
+// create makes root and issuing authorities under path, in one step: they are
+// made in a folder beside it, which is then renamed. The caller holds the lock.
+func create(path string, now time.Time) (err error) {
+	tmp, err := os.MkdirTemp(filepath.Dir(path), ".authority-*") // mode 0700
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(tmp)
+		}
+	}()
+	root, err := newRoot(now)
+	if err != nil {
+		return err
+	}
+	if err := saveHolder(filepath.Join(tmp, "root.pem"), root); err != nil {
+		return err
+	}
+	for _, p := range issuingPurposes {
+		h, err := newIssuer(p, root, now)
+		if err != nil {
+			return err
+		}
+		if err := saveHolder(filepath.Join(tmp, string(p)+".pem"), h); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func newRoot(now time.Time) (holder, error) {
+	serial := newSerial()
+	t := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "Ringfence Root CA " + FormatSerial(serial)[:8]},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(rootLife),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLen:            1,
+	}
+	return sign(t, elliptic.P384(), nil)
+}
+
+func newIssuer(p Purpose, root holder, now time.Time) (holder, error) {
+	serial, use := newSerial(), usagesOf(p)
+	t := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: fmt.Sprintf("Ringfence %s CA %s", p, FormatSerial(serial)[:8])},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(issuingLife),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		ExtKeyUsage:           use.known,
+		UnknownExtKeyUsage:    use.unknown,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	return sign(t, elliptic.P256(), &root)
+}
+
+// sign makes a key and the certificate for it; without an issuer it signs
+// itself.
+func sign(t *x509.Certificate, curve elliptic.Curve, issuer *holder) (holder, error) {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		return holder{}, err
+	}
+	parent, signer := t, key
+	if issuer != nil {
+		parent, signer = issuer.certificate, issuer.key
+	}
+	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
+		return holder{}, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), signer)
+	if err != nil {
+		return holder{}, err
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return holder{}, err
+	}
+	return holder{certificate: certificate, key: key}, nil
+}

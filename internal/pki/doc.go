@@ -1,0 +1,27 @@
+// Package pki is the certificate authority of one installation, the readers of
+// what strangers send it (certificate requests, PEM bundles, signed messages),
+// and the TLS configurations built on it.
+//
+// One root, and below it one issuing authority for each purpose, so that a
+// certificate of one purpose can never stand in for one of another:
+//
+//	root ─┬─ server   TLS servers: the listeners' own certificates
+//	      ├─ device   TLS clients: enrolled phones, on the device listener only
+//	      ├─ admin    TLS clients: administrators, on the admin listener only
+//	      ├─ profile  certificates that policies ask for; no listener trusts them
+//	      └─ orders   one signing certificate, for wipe orders
+//
+// Three things keep the purposes apart: each issuing authority is limited by
+// extended key usage, each listener has one issuing authority as its only
+// anchor, and the key usage of wipe orders is in no issuing authority, so that
+// nothing but the root's own orders certificate can carry it.
+//
+// On disk, in a folder that only the server's user can read:
+//
+//	lock                held while the folder is written
+//	authority/*.pem     root and issuing authorities: certificate and key
+//	orders.pem          the signing certificate of wipe orders and its key
+//
+// The authority folder is made elsewhere and moved into place in one step: it
+// is whole or absent. Servers that share a database share this folder too.
+package pki
