@@ -1,0 +1,117 @@
+package wipe
+
+import (
+	"context"
+	"errors"
+
+	"ringfence/internal/device"
+	"ringfence/internal/fault"
+	"ringfence/internal/identity"
+)
+
+// Delivery is an order as a device gets it.
+type Delivery struct {
+	Order  Order
+	Signed []byte
+}
+
+var errNotDevice = fault.New(fault.Denied, "", "only an enrolled device has orders")
+
+// Fetch gives the orders that the device must carry out in this epoch, oldest
+// first and at most MaxOpen, and notes them as delivered. An order is given
+// until it ends; one whose time is over is not given any more. Where there is
+// nothing new to note, nothing is written.
+func (s *Service) Fetch(ctx context.Context, c identity.Caller) ([]Delivery, error) {
+	if !c.Is(identity.Device) {
+		return nil, errNotDevice
+	}
+	for range tries {
+		orders, err := s.store.Unsettled(ctx, c.Device, c.Epoch)
+		if err != nil || len(orders) == 0 {
+			return nil, err
+		}
+		given, changes, err := s.deliver(ctx, orders)
+		if err != nil || len(changes) == 0 {
+			return given, err
+		}
+		err = s.store.Save(ctx, changes...)
+		if err == nil {
+			return given, nil
+		}
+		if !errors.Is(err, ErrMoved) {
+			return nil, err
+		}
+	}
+	return nil, ErrMoved
+}
+
+// deliver signs what can still be carried out. It signs before anything is
+// noted: what cannot be signed has not been delivered.
+func (s *Service) deliver(ctx context.Context, orders []Order) (given []Delivery, changes []Change, err error) {
+	e := Event{Kind: Deliver}
+	for _, o := range orders {
+		next, err := o.Apply(e, s.time())
+		if err != nil {
+			continue // it has ended, or its time has
+		}
+		signed, err := s.signer.Sign(next)
+		if err != nil {
+			return nil, nil, err
+		}
+		given = append(given, Delivery{Order: next, Signed: signed})
+		if next.Version != o.Version {
+			changes = append(changes, Change{Order: next, Entry: happened(ctx, next, e)})
+		}
+		if len(given) == MaxOpen {
+			break
+		}
+	}
+	return given, changes, nil
+}
+
+// Report keeps what the device says of one of its orders and gives the order
+// as it is now. The device may act only after its Acknowledge was answered
+// without an error. The same report twice counts once. Errors: ErrUnknown (no
+// such order for this device and epoch), Invalid, ErrCancelled, ErrExpired,
+// ErrFinished, ErrAcknowledged, ErrNotAcknowledged.
+//
+// A work profile reported done ends the enrolment. If that fails the report is
+// kept nevertheless, the error is returned, and Sweep or the device's next
+// try ends it.
+func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event) (Order, error) {
+	switch {
+	case !c.Is(identity.Device):
+		return Order{}, errNotDevice
+	case !e.Kind.byDevice():
+		return Order{}, fault.InvalidField("report", "is not for a device to say")
+	}
+	o, err := s.apply(ctx, id, e, ownedBy(c.Device, c.Epoch))
+	if err != nil {
+		return Order{}, err
+	}
+	if o.State == Done && !o.settled() {
+		return o, s.endEnrollment(ctx, o)
+	}
+	return o, nil
+}
+
+// ownedBy admits to the orders of one epoch of one device. To anyone else
+// there is no such order.
+func ownedBy(id device.ID, epoch device.Epoch) func(Order) error {
+	return func(o Order) error {
+		if o.Device != id || o.Epoch != epoch {
+			return ErrUnknown
+		}
+		return nil
+	}
+}
+
+// endEnrollment does what must follow a wiped work profile. A caller who hangs
+// up does not stop it.
+func (s *Service) endEnrollment(ctx context.Context, o Order) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := s.enrollments.End(ctx, o.Device, o.Epoch, "work profile wiped by order "+string(o.ID)); err != nil {
+		return err
+	}
+	return s.EnrollmentEnded(ctx, o.Device, o.Epoch, "work profile wiped")
+}

@@ -1,0 +1,69 @@
+// Package wipe takes the company's data back from a phone, and nothing else.
+//
+// # What the phone's owner is promised
+//
+//   - Two things can be ordered: that the work profile goes, or that the work
+//     data of named apps goes. Scope can hold nothing else, the wire has no
+//     message for anything else, and the database takes nothing else.
+//   - An order is for one enrolment (epoch) of one phone. It is signed, says
+//     when it ends, and is void once that enrolment is over.
+//   - What is named before a wipe (Outlook) says what stays, the personal side
+//     first.
+//   - An order says why, and who gave it. Each step is in the record.
+//
+// # What the administrator is promised
+//
+//   - Done is what the device said, with a receipt that fits the order. No
+//     call that returned, no time that passed and no enrolment that ended makes
+//     an order done.
+//   - Until the device promises to act (Acknowledge), Cancel stops it. The
+//     promise is kept on the server before the device removes anything, so
+//     that of Cancel and Acknowledge exactly one wins and both sides know which.
+//   - The same request twice is one order, the same report twice is one report.
+//   - No order is lost: it waits until the device answers, its time is over,
+//     or its epoch is.
+//
+// # The life of an order
+//
+//	    order
+//	      |
+//	      v     not now
+//	  PENDING <----------+
+//	      | fetched      |
+//	      v              |
+//	 DELIVERED ----------+----> CANCELLED   by an administrator
+//	      |              +----> EXPIRED     its time or its epoch is over
+//	      | promise      +----> FAILED      the device could not
+//	      v
+//	ACKNOWLEDGED -------------> FAILED      the device could not
+//	      |              +----> EXPIRED     its epoch is over: not confirmed
+//	      | receipt
+//	      v
+//	    DONE ---- work profile: the enrolment ends, then it is settled
+//
+// PENDING leads wherever DELIVERED does: after "not now" the device still holds
+// the order. In full, with "." for no change and refusals in brackets; "late"
+// is after the order's time:
+//
+//	             deliver        acknowledge    not_now        done           fail           cancel         expire         end
+//	pending      delivered      acknowledged   .              (not ack.)     failed         cancelled      .              expired
+//	  late       (expired)      (expired)      (expired)      (not ack.)     (expired)      cancelled      expired        expired
+//	delivered    .              acknowledged   pending        (not ack.)     failed         cancelled      .              expired
+//	  late       (expired)      (expired)      (expired)      (not ack.)     (expired)      cancelled      expired        expired
+//	acknowledged .              .              (acknowledged) done           failed         (acknowledged) .              expired
+//	done         (finished)     (finished)     (finished)     .              (finished)     (finished)     .              .
+//	failed       (finished)     (finished)     (finished)     (finished)     .              (finished)     .              .
+//	cancelled    (cancelled)    (cancelled)    (cancelled)    (cancelled)    (cancelled)    .              .              .
+//	expired      (expired)      (expired)      (expired)      (expired)      (expired)      (finished)     .              .
+//
+// "Not now" is for before the promise only. Afterwards something may be gone
+// already, and an order that went back could be cancelled as if nothing were.
+//
+// # How it works
+//
+// Plan, Admit and Apply decide and do nothing; Service loads, asks them, saves
+// and rings. Store guards every change with the order's version, so the loser
+// of a race looks again and hears what the winner did. What a crash leaves
+// undone, such as ending an enrolment after its work profile is gone, Sweep
+// does later.
+package wipe

@@ -1,0 +1,58 @@
+package wipe
+
+import (
+	"context"
+
+	"ringfence/internal/fault"
+)
+
+// List gives one page, newest first, and where the next one begins: the zero
+// Cursor after the last. A page of long receipts ends early. Limit must be
+// positive.
+func (s *Service) List(ctx context.Context, q Query) (page []Order, next Cursor, err error) {
+	if q.Limit < 1 {
+		return nil, Cursor{}, fault.InvalidField("page_size", "must be positive")
+	}
+	weight := 0
+	for {
+		part := q
+		part.Limit = min(q.Limit-len(page), maxPart) + 1 // one more tells whether there is more
+		orders, err := s.store.List(ctx, part)
+		if err != nil {
+			return nil, Cursor{}, err
+		}
+		for i, o := range orders {
+			if len(page) == q.Limit || weight >= maxPageBytes {
+				return page, q.After, nil
+			}
+			if i == maxPart {
+				break
+			}
+			page, q.After = append(page, o), o.cursor()
+			weight += o.weight()
+		}
+		if len(orders) < part.Limit {
+			return page, Cursor{}, nil
+		}
+	}
+}
+
+// A page is read in parts and stays well below what a client takes.
+const (
+	maxPart      = 100
+	maxPageBytes = 1 << 20
+)
+
+// weight is about how many bytes the order takes on the wire.
+func (o Order) weight() int {
+	n := 512
+	for _, p := range o.Scope.packages {
+		n += len(p) + 2
+	}
+	if o.Receipt != nil {
+		for _, p := range o.Receipt.Packages {
+			n += len(p) + 2
+		}
+	}
+	return n
+}

@@ -1,0 +1,88 @@
+package wipe
+
+import (
+	"time"
+
+	"ringfence/internal/device"
+)
+
+// ID names one order.
+type ID string
+
+// State is where an order stands.
+type State string
+
+// The states, as drawn in the package comment. Done, Failed, Cancelled and
+// Expired are final.
+const (
+	Pending      State = "pending"
+	Delivered    State = "delivered"
+	Acknowledged State = "acknowledged"
+	Done         State = "done"
+	Failed       State = "failed"
+	Cancelled    State = "cancelled"
+	Expired      State = "expired"
+)
+
+// States gives every state, in the order of an order's life.
+func States() []State {
+	return []State{Pending, Delivered, Acknowledged, Done, Failed, Cancelled, Expired}
+}
+
+// Final reports whether nothing can follow.
+func (s State) Final() bool {
+	return s != Pending && s != Delivered && s != Acknowledged
+}
+
+// MaxNotNow is how often a device may put one order back. Afterwards the order
+// stays delivered whatever the device says, so that a phone which says "not
+// now" for ever cannot fill the record.
+const MaxNotNow = 100
+
+// Order is one order for one enrolment of one device. Times are UTC in whole
+// microseconds; a zero time means "not yet".
+type Order struct {
+	ID     ID
+	Device device.ID
+	// Epoch is the one enrolment it is meant for.
+	Epoch device.Epoch
+	// Sequence grows with each order of a device; the store gives it.
+	Sequence uint64
+	Scope    Scope
+	State    State
+	// Reason is why it was ordered, in an administrator's words.
+	Reason string
+	// CreatedBy is who ordered it, as the record names callers.
+	CreatedBy string
+	CreatedAt time.Time
+	// NotAfter is the last moment at which a device may acknowledge it. A
+	// device that has may finish later.
+	NotAfter time.Time
+	// ChangedAt is when the state last changed.
+	ChangedAt time.Time
+	// AcknowledgedAt is when the device promised to act.
+	AcknowledgedAt time.Time
+	// SettledAt is when there was nothing left to do for the server: the state
+	// is final and, if the wipe ends the enrolment, the enrolment has ended.
+	SettledAt time.Time
+	// NotNow counts how often the device put it back; at most MaxNotNow.
+	NotNow uint32
+	// Receipt is what the device removed; nil unless Done.
+	Receipt *Receipt
+	// Outcome says why it failed, expired or was cancelled.
+	Outcome string
+	// RequestKey and RequestDigest make the order safe to ask for twice. A key
+	// belongs to its creator.
+	RequestKey    string
+	RequestDigest string
+	// Version grows by one with each change and guards it: see Store.Save.
+	Version uint64
+}
+
+// overdue reports whether its time ended before the device promised.
+func (o Order) overdue(now time.Time) bool {
+	return (o.State == Pending || o.State == Delivered) && now.After(o.NotAfter)
+}
+
+// settled reports whether the server has nothing left to do for it.
+func (o Order) settled() bool { return !o.SettledAt.IsZero() }

@@ -1,0 +1,62 @@
+package wipe
+
+import (
+	"fmt"
+
+	"ringfence/internal/device"
+)
+
+// Outlook says in plain words what a wipe would do, for who orders it.
+type Outlook struct {
+	// Removes and Keeps are lines: what would go, what would stay.
+	Removes []string
+	Keeps   []string
+	// EndsEnrollment is whether nothing would be left to manage.
+	EndsEnrollment bool
+}
+
+// Foresee says what carrying out scope s on the device would do. It describes
+// what Plan allows and decides nothing.
+func Foresee(f Facts, s Scope) Outlook {
+	if s.EndsEnrollment() {
+		return foreseeProfile(f)
+	}
+	return foreseeApps(f, s.packages)
+}
+
+func foreseeProfile(f Facts) Outlook {
+	o := Outlook{
+		EndsEnrollment: true,
+		Removes: []string{
+			"the work profile: every work app and its data, work files, work accounts",
+			"the keys, certificates and VPN that policies set up in the work profile",
+			fmt.Sprintf("the enrolment (epoch %d): the device's certificates are revoked", f.Epoch),
+		},
+		Keeps: []string{personalSide},
+	}
+	if f.Ownership == device.Company {
+		o.Keeps = append(o.Keeps, "the phone itself, which is the company's: it is not reset, and no longer managed")
+	} else {
+		o.Keeps = append(o.Keeps, "the phone itself: it is not reset, and no longer managed")
+	}
+	return o
+}
+
+const personalSide = "the personal side: every personal app, file, photo, message, account and setting"
+
+func foreseeApps(f Facts, packages []string) Outlook {
+	o := Outlook{Keeps: []string{
+		"the named apps themselves, ready to be signed in to again",
+		"every other work app and its data",
+		"the enrolment, its policies and certificates",
+	}}
+	for _, p := range packages {
+		o.Removes = append(o.Removes, "the work data of "+p)
+	}
+	if f.Mode.HasWorkProfile() {
+		o.Keeps = append(o.Keeps, personalSide+", in the named apps too")
+	} else {
+		o.Keeps = append(o.Keeps, "everything else on the phone")
+	}
+	return o
+}

@@ -1,0 +1,56 @@
+package wipe
+
+import (
+	"context"
+	"fmt"
+
+	"ringfence/internal/audit"
+	"ringfence/internal/identity"
+)
+
+// actions names each event in the record.
+var actions = map[EventKind]string{
+	Deliver:     "wipe.deliver",
+	Acknowledge: "wipe.acknowledge",
+	NotNow:      "wipe.not_now",
+	Finish:      "wipe.done",
+	Fail:        "wipe.fail",
+	Cancel:      "wipe.cancel",
+	Expire:      "wipe.expire",
+	End:         "wipe.expire",
+}
+
+// ordered is the entry for a new order. It alone names every app.
+func ordered(ctx context.Context, o Order) audit.Entry {
+	return entry(ctx, "wipe.order", o, fmt.Sprintf("order %s for epoch %d (%s): %s", o.ID, o.Epoch, o.Scope.Full(), o.Reason))
+}
+
+// happened is the entry for an order that an event has changed.
+func happened(ctx context.Context, o Order, e Event) audit.Entry {
+	action, why := actions[e.Kind], o.Outcome
+	switch e.Kind {
+	case Deliver, Acknowledge:
+		why = "ordered because: " + o.Reason
+	case NotNow:
+		why = fmt.Sprintf("not now, for the %d. time: %s", o.NotNow, tamed(e.Reason))
+	case Finish:
+		why = o.Receipt.String() + "; ordered because: " + o.Reason
+	case End:
+		if o.State == Done {
+			action, why = "wipe.settle", "the enrolment it was to end has ended"
+		}
+		if e.Reason != "" {
+			why += " (" + tamed(e.Reason) + ")"
+		}
+	}
+	return entry(ctx, action, o, fmt.Sprintf("order %s (%s): %s", o.ID, o.Scope, why))
+}
+
+// entry is in the caller's name; without a caller it is the server's own deed.
+func entry(ctx context.Context, action string, o Order, detail string) audit.Entry {
+	target := "device/" + string(o.Device)
+	if identity.From(ctx).Is(identity.Anonymous) {
+		return audit.Server(action, target, detail)
+	}
+	return audit.By(ctx, action, target, detail)
+}

@@ -1,0 +1,374 @@
+package wipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ringfence/internal/device"
+	"ringfence/internal/fault"
+	"ringfence/internal/identity"
+)
+
+// order creates an order and fails the test if that is refused.
+func (w *world) order(t *testing.T, s Scope) Order {
+	t.Helper()
+	r := request(s)
+	r.Key = fmt.Sprintf("key-%04d", w.ids+1)
+	o, err := w.Create(alice(t), r)
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	return o
+}
+
+// say reports events of one order, one after the other, as the phone.
+func (w *world) say(t *testing.T, id ID, kinds ...EventKind) Order {
+	t.Helper()
+	ctx, c := phone(t)
+	var o Order
+	for _, k := range kinds {
+		var err error
+		if k == Deliver {
+			_, err = w.Fetch(ctx, c)
+		} else {
+			o, err = w.Report(ctx, c, id, eventOf(k))
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", k, err)
+		}
+	}
+	return o
+}
+
+func TestCreateIsSafeToRepeat(t *testing.T) {
+	w := newWorld()
+	first := w.order(t, OfWorkProfile())
+	w.now = w.now.Add(time.Minute)
+	w.say(t, first.ID, Deliver, Acknowledge, Finish)
+	// The device has gone and time has passed: a retry is still answered.
+	again, err := w.Create(alice(t), request2(first))
+	if err != nil || again.ID != first.ID || again.State != Done {
+		t.Errorf("the same request again: got %s %s, error %v; want %s done", again.ID, again.State, err, first.ID)
+	}
+	other := request2(first)
+	other.Reason = "another reason"
+	if _, err := w.Create(alice(t), other); !errors.Is(err, ErrKeyReused) {
+		t.Errorf("the key for another request: got error %v, want %v", err, ErrKeyReused)
+	}
+	bob := identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "bob"})
+	if _, err := w.Create(bob, other); !errors.Is(err, ErrNotEnrolled) {
+		t.Errorf("a key belongs to its creator: got error %v, want %v", err, ErrNotEnrolled)
+	}
+	if len(w.store.orders) != 1 {
+		t.Errorf("%d orders, want 1", len(w.store.orders))
+	}
+}
+
+// request2 is the request that led to o.
+func request2(o Order) Request {
+	r := request(o.Scope)
+	r.Key = o.RequestKey
+	return r
+}
+
+func TestCreateRefuses(t *testing.T) {
+	w := newWorld()
+	r := request(OfWorkProfile())
+	r.Device = "device-unknown"
+	if _, err := w.Create(alice(t), r); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("unknown device: got error %v", err)
+	}
+	if _, err := w.Plan(alice(t), r); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("plan for an unknown device: got error %v", err)
+	}
+	r = request(OfWorkProfile())
+	r.Reason = ""
+	if _, err := w.Create(alice(t), r); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("no reason: got error %v", err)
+	}
+	if w.store.writes != 0 || len(w.rings) != 0 {
+		t.Errorf("refusals left a trace: %d writes, rings %v", w.store.writes, w.rings)
+	}
+}
+
+func TestPlanDoesNothing(t *testing.T) {
+	w := newWorld()
+	p, err := w.Plan(alice(t), Request{Device: "device-one", Scope: OfWorkProfile()})
+	if err != nil || !p.Outlook.EndsEnrollment || p.Order.Epoch != 3 {
+		t.Errorf("got %+v, error %v", p, err)
+	}
+	if w.store.writes != 0 || len(w.rings) != 0 {
+		t.Errorf("a plan left a trace: %d writes, rings %v", w.store.writes, w.rings)
+	}
+	w.order(t, OfWorkProfile())
+	if _, err := w.Plan(alice(t), Request{Device: "device-one", Scope: apps(t, "com.a")}); !errors.Is(err, ErrPending) {
+		t.Errorf("a plan beside a wider order: got error %v, want %v", err, ErrPending)
+	}
+}
+
+// TestRecord is the whole story as the record tells it.
+func TestRecord(t *testing.T) {
+	w := newWorld()
+	mail := w.order(t, apps(t, "com.example.mail"))
+	w.say(t, mail.ID, Deliver, Deliver, NotNow, NotNow, Deliver, Acknowledge, Acknowledge, Finish, Finish)
+	chat := w.order(t, apps(t, "com.example.chat"))
+	for range 2 {
+		if _, err := w.Cancel(alice(t), chat.ID, "wrong phone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.say(t, w.order(t, apps(t, "com.example.chat")).ID, Fail, Fail)
+	w.order(t, apps(t, "com.example.late"))
+	w.now = w.now.Add(DefaultLifetime + time.Second)
+	if got, err := w.Sweep(t.Context()); err != nil || got != (Swept{Expired: 1}) {
+		t.Fatalf("Sweep = %+v, error %v", got, err)
+	}
+	promised := w.order(t, apps(t, "com.example.promised"))
+	w.say(t, promised.ID, Deliver, Acknowledge)
+	all := w.order(t, OfWorkProfile())
+	w.say(t, all.ID, Deliver, Acknowledge, Finish)
+
+	var got []string
+	for _, e := range w.store.entries {
+		if e.Target != "device/device-one" {
+			t.Errorf("target %q", e.Target)
+		}
+		got = append(got, e.Actor+" "+e.Action+" "+e.Detail)
+	}
+	want := strings.Split(strings.TrimSpace(`
+admin:alice wipe.order order order-0001 for epoch 3 (app data of com.example.mail): phone was stolen
+device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
+device:device-one wipe.not_now order order-0001 (app data of com.example.mail): not now, for the 1. time: because
+device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
+device:device-one wipe.acknowledge order order-0001 (app data of com.example.mail): ordered because: phone was stolen
+device:device-one wipe.done order order-0001 (app data of com.example.mail): removed the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
+admin:alice wipe.order order order-0002 for epoch 3 (app data of com.example.chat): phone was stolen
+admin:alice wipe.cancel order order-0002 (app data of com.example.chat): wrong phone
+admin:alice wipe.order order order-0003 for epoch 3 (app data of com.example.chat): phone was stolen
+device:device-one wipe.fail order order-0003 (app data of com.example.chat): because
+admin:alice wipe.order order order-0004 for epoch 3 (app data of com.example.late): phone was stolen
+server wipe.expire order order-0004 (app data of com.example.late): not acknowledged by 2026-04-01T09:00:00Z
+admin:alice wipe.order order order-0005 for epoch 3 (app data of com.example.promised): phone was stolen
+device:device-one wipe.deliver order order-0005 (app data of com.example.promised): ordered because: phone was stolen
+device:device-one wipe.acknowledge order order-0005 (app data of com.example.promised): ordered because: phone was stolen
+admin:alice wipe.order order order-0006 for epoch 3 (work profile): phone was stolen
+device:device-one wipe.deliver order order-0006 (work profile): ordered because: phone was stolen
+device:device-one wipe.acknowledge order order-0006 (work profile): ordered because: phone was stolen
+device:device-one wipe.done order order-0006 (work profile): removed the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
+device:device-one wipe.expire order order-0005 (app data of com.example.promised): acknowledged, then the enrolment ended: not confirmed (work profile wiped by order order-0006)
+device:device-one wipe.settle order order-0006 (work profile): the enrolment it was to end has ended (work profile wiped by order order-0006)
+`), "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+	if rings := w.rings["device-one"]; rings != 8 {
+		t.Errorf("%d rings, want one for each of 6 orders and 2 cancellations", rings)
+	}
+}
+
+func TestFetch(t *testing.T) {
+	w := newWorld()
+	ctx, c := phone(t)
+	first, second := w.order(t, apps(t, "com.a")), w.order(t, OfWorkProfile())
+	w.say(t, first.ID, Deliver, Acknowledge)
+	got, err := w.Fetch(ctx, c)
+	if err != nil || len(got) != 2 || got[0].Order.ID != first.ID || got[0].Order.State != Acknowledged ||
+		got[1].Order.ID != second.ID || got[1].Order.State != Delivered || string(got[1].Signed) != "signed "+string(second.ID) {
+		t.Fatalf("got %+v, error %v", got, err)
+	}
+	writes := w.store.writes
+	w.now = w.now.Add(DefaultLifetime + time.Second)
+	got, err = w.Fetch(ctx, c)
+	if err != nil || len(got) != 1 || got[0].Order.ID != first.ID {
+		t.Errorf("after the time of both: got %+v, error %v; want only what was promised", got, err)
+	}
+	for name, stranger := range map[string]identity.Caller{
+		"older epoch":    {Kind: identity.Device, Device: c.Device, Epoch: 2},
+		"newer epoch":    {Kind: identity.Device, Device: c.Device, Epoch: 4},
+		"another device": {Kind: identity.Device, Device: "device-two", Epoch: 3},
+	} {
+		if got, err := w.Fetch(ctx, stranger); err != nil || len(got) != 0 {
+			t.Errorf("%s: got %+v, error %v; want nothing", name, got, err)
+		}
+		if _, err := w.Report(ctx, stranger, first.ID, eventOf(Finish)); !errors.Is(err, ErrUnknown) {
+			t.Errorf("%s reports: got error %v, want %v", name, err, ErrUnknown)
+		}
+	}
+	for _, nobody := range []identity.Caller{{}, {Kind: identity.Admin, Name: "alice"}} {
+		if _, err := w.Fetch(ctx, nobody); fault.KindOf(err) != fault.Denied {
+			t.Errorf("%s: got error %v, want denied", nobody.Actor(), err)
+		}
+		if _, err := w.Report(ctx, nobody, first.ID, eventOf(Finish)); fault.KindOf(err) != fault.Denied {
+			t.Errorf("%s reports: got error %v, want denied", nobody.Actor(), err)
+		}
+	}
+	if w.store.writes != writes {
+		t.Errorf("looking again wrote %d times", w.store.writes-writes)
+	}
+}
+
+func TestFetchNotesNothingItCannotSign(t *testing.T) {
+	w := newWorld()
+	o := w.order(t, OfWorkProfile())
+	w.signFail = errBroken
+	ctx, c := phone(t)
+	if _, err := w.Fetch(ctx, c); !errors.Is(err, errBroken) {
+		t.Errorf("got error %v, want %v", err, errBroken)
+	}
+	if got, _ := w.Get(ctx, o.ID); got.State != Pending {
+		t.Errorf("an order that was never given is %s", got.State)
+	}
+}
+
+func TestReportIsForDevicesEvents(t *testing.T) {
+	w := newWorld()
+	o := w.order(t, OfWorkProfile())
+	ctx, c := phone(t)
+	for _, k := range []EventKind{Deliver, Cancel, Expire, End, ""} {
+		if _, err := w.Report(ctx, c, o.ID, Event{Kind: k}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%q: got error %v, want an invalid one", k, err)
+		}
+	}
+}
+
+// TestRivals: whoever loses a race looks again and hears what the winner did.
+func TestRivals(t *testing.T) {
+	ctx, c := phone(t)
+	t.Run("cancel loses", func(t *testing.T) {
+		w := newWorld()
+		o := w.order(t, OfWorkProfile())
+		w.store.before = func() { w.say(t, o.ID, Deliver, Acknowledge) }
+		if _, err := w.Cancel(alice(t), o.ID, "found it"); !errors.Is(err, ErrAcknowledged) {
+			t.Errorf("got error %v, want %v", err, ErrAcknowledged)
+		}
+	})
+	t.Run("device loses", func(t *testing.T) {
+		w := newWorld()
+		o := w.order(t, OfWorkProfile())
+		w.store.before = func() {
+			if _, err := w.Cancel(alice(t), o.ID, "found it"); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := w.Report(ctx, c, o.ID, eventOf(Acknowledge)); !errors.Is(err, ErrCancelled) {
+			t.Errorf("got error %v, want %v", err, ErrCancelled)
+		}
+	})
+	t.Run("fetch looks again", func(t *testing.T) {
+		w := newWorld()
+		o := w.order(t, OfWorkProfile())
+		w.store.before = func() {
+			if _, err := w.Cancel(alice(t), o.ID, "found it"); err != nil {
+				t.Error(err)
+			}
+		}
+		if got, err := w.Fetch(ctx, c); err != nil || len(got) != 0 {
+			t.Errorf("got %+v, error %v; want nothing", got, err)
+		}
+	})
+}
+
+// TestCrashBeforeTheEnrollmentEnds: the receipt is kept, and the end of the
+// enrolment is made up for, by the device's next try or by the sweep.
+func TestCrashBeforeTheEnrollmentEnds(t *testing.T) {
+	again := map[string]func(*testing.T, *world, ID){
+		"the device": func(t *testing.T, w *world, id ID) { w.say(t, id, Finish) },
+		"the sweep": func(t *testing.T, w *world, _ ID) {
+			if got, err := w.Sweep(t.Context()); err != nil || got != (Swept{Ended: 1}) {
+				t.Errorf("Sweep = %+v, error %v", got, err)
+			}
+		},
+	}
+	for name, again := range again {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			o := w.order(t, OfWorkProfile())
+			w.say(t, o.ID, Deliver, Acknowledge)
+			ctx, c := phone(t)
+			w.fail = errBroken
+			got, err := w.Report(ctx, c, o.ID, eventOf(Finish))
+			if !errors.Is(err, errBroken) || got.State != Done || got.settled() {
+				t.Fatalf("got %s, settled %t, error %v; want done, not settled", got.State, got.settled(), err)
+			}
+			if _, err := w.Sweep(t.Context()); !errors.Is(err, errBroken) {
+				t.Errorf("a sweep hides its trouble: %v", err)
+			}
+			w.fail = nil
+			again(t, w, o.ID)
+			if got, _ := w.Get(ctx, o.ID); !got.settled() || got.State != Done || len(w.ended) != 1 {
+				t.Errorf("got %s, settled %t, ended %v", got.State, got.settled(), w.ended)
+			}
+			if got, err := w.Sweep(t.Context()); err != nil || got != (Swept{}) {
+				t.Errorf("another Sweep = %+v, error %v; want nothing to do", got, err)
+			}
+		})
+	}
+}
+
+func TestReportOutlivesItsCaller(t *testing.T) {
+	w := newWorld()
+	o := w.order(t, OfWorkProfile())
+	w.say(t, o.ID, Deliver, Acknowledge)
+	ctx, c := phone(t)
+	ctx, hangUp := context.WithCancel(ctx)
+	w.store.before = hangUp
+	if _, err := w.Report(ctx, c, o.ID, eventOf(Finish)); err != nil || len(w.ended) != 1 {
+		t.Errorf("the enrolment did not end for a caller who hung up: %v, ended %v", err, w.ended)
+	}
+}
+
+// TestSweepFindsEndedEpochs: nobody told that the phone joined anew.
+func TestSweepFindsEndedEpochs(t *testing.T) {
+	w := newWorld()
+	var orders []Order
+	for i := range 2*sweepBatch + 5 {
+		id := device.ID(fmt.Sprintf("device-%04d", i))
+		f := factsOf(device.Personal, device.WorkProfile)
+		f.ID = id
+		w.facts[id] = f
+		r := request(OfWorkProfile())
+		r.Device, r.Key = id, fmt.Sprintf("key-%04d", i)
+		o, err := w.Create(alice(t), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders = append(orders, o)
+		switch i % 4 {
+		case 0:
+			f.Epoch++
+		case 1:
+			f.Enrolled = false
+		case 2:
+			delete(w.facts, id) // the record is gone: that proves nothing
+			continue
+		}
+		w.facts[id] = f
+	}
+	voided := 0
+	for range 3 {
+		got, err := w.Sweep(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		voided += got.Voided
+	}
+	for i, o := range orders {
+		want := Pending
+		if i%4 < 2 {
+			want = Expired
+			voided--
+		}
+		if got, _ := w.Get(t.Context(), o.ID); got.State != want {
+			t.Errorf("order %d is %s, want %s", i, got.State, want)
+		}
+	}
+	if voided != 0 {
+		t.Errorf("the sweeps counted %d voided orders too many", voided)
+	}
+}

@@ -1,0 +1,151 @@
+package wipedb
+
+import (
+	"strings"
+	"time"
+
+	"ringfence/internal/device"
+	"ringfence/internal/fault"
+	"ringfence/internal/wipe"
+)
+
+// orderRow is one row of wipe_orders. Times are unix microseconds, UTC.
+type orderRow struct {
+	ID             string `gorm:"column:id;primaryKey"`
+	DeviceID       string `gorm:"column:device_id"`
+	Epoch          int64  `gorm:"column:epoch"`
+	Sequence       int64  `gorm:"column:sequence"`
+	Scope          string `gorm:"column:scope"`
+	Packages       string `gorm:"column:packages"`
+	State          string `gorm:"column:state"`
+	Reason         string `gorm:"column:reason"`
+	CreatedBy      string `gorm:"column:created_by"`
+	RequestKey     string `gorm:"column:request_key"`
+	RequestDigest  string `gorm:"column:request_digest"`
+	CreatedAt      int64  `gorm:"column:created_at;autoCreateTime:false"`
+	NotAfter       int64  `gorm:"column:not_after"`
+	ChangedAt      int64  `gorm:"column:changed_at"`
+	AcknowledgedAt *int64 `gorm:"column:acknowledged_at"`
+	SettledAt      *int64 `gorm:"column:settled_at"`
+	NotNowCount    int64  `gorm:"column:not_now_count"`
+	Outcome        string `gorm:"column:outcome"`
+	Version        int64  `gorm:"column:version"`
+
+	ReceiptFinishedAt   *int64  `gorm:"column:receipt_finished_at"`
+	ReceiptPackages     *string `gorm:"column:receipt_packages"`
+	ReceiptFiles        *int64  `gorm:"column:receipt_files"`
+	ReceiptBytes        *int64  `gorm:"column:receipt_bytes"`
+	ReceiptKeys         *int64  `gorm:"column:receipt_keys"`
+	ReceiptCertificates *int64  `gorm:"column:receipt_certificates"`
+}
+
+// TableName names the table for gorm.
+func (orderRow) TableName() string { return "wipe_orders" }
+
+// changing names the columns that an order's life changes. A trigger keeps the
+// others as they are.
+var changing = []string{
+	"state", "changed_at", "acknowledged_at", "settled_at", "not_now_count", "outcome", "version",
+	"receipt_finished_at", "receipt_packages", "receipt_files", "receipt_bytes", "receipt_keys", "receipt_certificates",
+}
+
+func toRow(o wipe.Order) orderRow {
+	r := orderRow{
+		ID: string(o.ID), DeviceID: string(o.Device), Epoch: int64(o.Epoch), Sequence: int64(o.Sequence),
+		Scope: string(o.Scope.Kind()), Packages: join(o.Scope.Packages()), State: string(o.State),
+		Reason: o.Reason, CreatedBy: o.CreatedBy, RequestKey: o.RequestKey, RequestDigest: o.RequestDigest,
+		CreatedAt: o.CreatedAt.UnixMicro(), NotAfter: o.NotAfter.UnixMicro(), ChangedAt: o.ChangedAt.UnixMicro(),
+		AcknowledgedAt: micros(o.AcknowledgedAt), SettledAt: micros(o.SettledAt),
+		NotNowCount: int64(o.NotNow), Outcome: o.Outcome, Version: int64(o.Version),
+	}
+	if o.Receipt != nil {
+		r.setReceipt(*o.Receipt)
+	}
+	return r
+}
+
+func (r *orderRow) setReceipt(c wipe.Receipt) {
+	r.ReceiptFinishedAt = new(c.FinishedAt.UnixMicro())
+	r.ReceiptPackages = new(join(c.Packages))
+	r.ReceiptFiles = new(int64(c.Files))
+	r.ReceiptBytes = new(int64(c.Bytes))
+	r.ReceiptKeys = new(int64(c.Keys))
+	r.ReceiptCertificates = new(int64(c.Certificates))
+}
+
+// order gives the order in the row. What no order can be, such as one of
+// another scope, is an Internal fault, whoever wrote it there.
+func (r orderRow) order() (wipe.Order, error) {
+	scope, err := toScope(r.Scope, r.Packages)
+	if err != nil {
+		return wipe.Order{}, fault.New(fault.Internal, "", "wipe order %q is damaged", r.ID).WithCause(err)
+	}
+	return wipe.Order{
+		ID: wipe.ID(r.ID), Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Sequence: uint64(r.Sequence),
+		Scope: scope, State: wipe.State(r.State),
+		Reason: r.Reason, CreatedBy: r.CreatedBy, RequestKey: r.RequestKey, RequestDigest: r.RequestDigest,
+		CreatedAt: moment(&r.CreatedAt), NotAfter: moment(&r.NotAfter), ChangedAt: moment(&r.ChangedAt),
+		AcknowledgedAt: moment(r.AcknowledgedAt), SettledAt: moment(r.SettledAt),
+		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version), Receipt: r.receipt(),
+	}, nil
+}
+
+// receipt gives nil where there is none; the database keeps it whole or absent.
+func (r orderRow) receipt() *wipe.Receipt {
+	if r.ReceiptFinishedAt == nil {
+		return nil
+	}
+	return &wipe.Receipt{
+		FinishedAt: moment(r.ReceiptFinishedAt), Packages: split(*r.ReceiptPackages),
+		Files: uint64(*r.ReceiptFiles), Bytes: uint64(*r.ReceiptBytes),
+		Keys: uint64(*r.ReceiptKeys), Certificates: uint64(*r.ReceiptCertificates),
+	}
+}
+
+func toScope(kind, packages string) (wipe.Scope, error) {
+	switch wipe.ScopeKind(kind) {
+	case wipe.WorkProfile:
+		return wipe.OfWorkProfile(), nil
+	case wipe.AppData:
+		return wipe.OfAppData(split(packages))
+	default:
+		return wipe.Scope{}, fault.New(fault.Internal, "", "there is no scope %q", kind)
+	}
+}
+
+func toOrders(rows []orderRow) ([]wipe.Order, error) {
+	orders := make([]wipe.Order, 0, len(rows))
+	for _, r := range rows {
+		o, err := r.order()
+		if err != nil {
+			return nil, err
+		}
+		orders = append(orders, o)
+	}
+	return orders, nil
+}
+
+// join writes package names, which hold no space, as one text.
+func join(packages []string) string { return strings.Join(packages, " ") }
+
+// split is the way back; no names give nil.
+func split(packages string) []string {
+	if packages == "" {
+		return nil
+	}
+	return strings.Split(packages, " ")
+}
+
+func micros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UnixMicro())
+}
+
+func moment(us *int64) time.Time {
+	if us == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*us).UTC()
+}

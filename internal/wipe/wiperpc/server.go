@@ -1,0 +1,134 @@
+// Package wiperpc serves wipe orders over gRPC: it translates, calls the
+// service, and translates back. It also encodes what devices verify.
+package wiperpc
+
+import (
+	"context"
+
+	"ringfence/internal/identity"
+	"ringfence/internal/page"
+	"ringfence/internal/wipe"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// DeviceServer is the devices' side.
+type DeviceServer struct {
+	wipev1.UnimplementedWipeServiceServer
+	service *wipe.Service
+}
+
+// NewDeviceServer makes the devices' side of a service.
+func NewDeviceServer(s *wipe.Service) *DeviceServer { return &DeviceServer{service: s} }
+
+// FetchOrders gives the caller's orders.
+func (s *DeviceServer) FetchOrders(ctx context.Context, _ *wipev1.FetchOrdersRequest) (*wipev1.FetchOrdersResponse, error) {
+	deliveries, err := s.service.Fetch(ctx, identity.From(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &wipev1.FetchOrdersResponse{Orders: fromDeliveries(deliveries)}, nil
+}
+
+// ReportOrder keeps what the caller says of one of its orders.
+func (s *DeviceServer) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
+	event, err := toEvent(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.service.Report(ctx, identity.From(ctx), wipe.ID(r.GetOrderId()), event)
+	if err != nil {
+		return nil, err
+	}
+	return &wipev1.ReportOrderResponse{State: wireStates[o.State]}, nil
+}
+
+// AdminServer is the administrators' side.
+type AdminServer struct {
+	wipev1.UnimplementedWipeAdminServiceServer
+	service *wipe.Service
+}
+
+// NewAdminServer makes the administrators' side of a service.
+func NewAdminServer(s *wipe.Service) *AdminServer { return &AdminServer{service: s} }
+
+// PlanWipe answers what CreateWipe would do.
+func (s *AdminServer) PlanWipe(ctx context.Context, r *wipev1.PlanWipeRequest) (*wipev1.PlanWipeResponse, error) {
+	id, err := toDevice(r.GetDeviceId())
+	if err != nil {
+		return nil, err
+	}
+	scope, err := toScope(r.GetScope())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.service.Plan(ctx, wipe.Request{Device: id, Scope: scope})
+	if err != nil {
+		return nil, err
+	}
+	return &wipev1.PlanWipeResponse{
+		DeviceId: string(p.Order.Device), Epoch: uint64(p.Order.Epoch),
+		Removes: p.Outlook.Removes, Keeps: p.Outlook.Keeps, EndsEnrollment: p.Outlook.EndsEnrollment,
+	}, nil
+}
+
+// CreateWipe orders a wipe.
+func (s *AdminServer) CreateWipe(ctx context.Context, r *wipev1.CreateWipeRequest) (*wipev1.CreateWipeResponse, error) {
+	request, err := toRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.service.Create(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	order, err := fromOrder(o)
+	return &wipev1.CreateWipeResponse{Order: order}, err
+}
+
+// GetWipe describes one order.
+func (s *AdminServer) GetWipe(ctx context.Context, r *wipev1.GetWipeRequest) (*wipev1.GetWipeResponse, error) {
+	o, err := s.service.Get(ctx, wipe.ID(r.GetId()))
+	if err != nil {
+		return nil, err
+	}
+	order, err := fromOrder(o)
+	return &wipev1.GetWipeResponse{Order: order}, err
+}
+
+// ListWipes lists orders.
+func (s *AdminServer) ListWipes(ctx context.Context, r *wipev1.ListWipesRequest) (*wipev1.ListWipesResponse, error) {
+	state, err := toState(r.GetState())
+	if err != nil {
+		return nil, err
+	}
+	listing := []string{"wipes", r.GetDeviceId(), string(state)}
+	place, err := page.Decode(r.GetPageToken(), listing...)
+	if err != nil {
+		return nil, err
+	}
+	q := wipe.Query{State: state, Limit: page.Size(r.GetPageSize())}
+	if q.After, err = toCursor(place); err != nil {
+		return nil, err
+	}
+	if r.GetDeviceId() != "" {
+		if q.Device, err = toDevice(r.GetDeviceId()); err != nil {
+			return nil, err
+		}
+	}
+	orders, next, err := s.service.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	wire, err := fromOrders(orders)
+	return &wipev1.ListWipesResponse{Orders: wire, NextPageToken: page.Encode(fromCursor(next), listing...)}, err
+}
+
+// CancelWipe stops an order.
+func (s *AdminServer) CancelWipe(ctx context.Context, r *wipev1.CancelWipeRequest) (*wipev1.CancelWipeResponse, error) {
+	o, err := s.service.Cancel(ctx, wipe.ID(r.GetId()), r.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	order, err := fromOrder(o)
+	return &wipev1.CancelWipeResponse{Order: order}, err
+}

@@ -1,0 +1,198 @@
+package wiperpc
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"ringfence/internal/device"
+	"ringfence/internal/fault"
+	"ringfence/internal/identity"
+	"ringfence/internal/sqldb"
+	"ringfence/internal/sqldb/dbtest"
+	"ringfence/internal/wipe"
+	"ringfence/internal/wipe/wipedb"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// office is one phone and everything around the service.
+type office struct {
+	enrolled bool
+	ids      int
+}
+
+func (o *office) Facts(_ context.Context, id device.ID) (wipe.Facts, error) {
+	if id != "device-one" {
+		return wipe.Facts{}, fault.New(fault.NotFound, "", "no such device")
+	}
+	return wipe.Facts{ID: id, Epoch: 3, Enrolled: o.enrolled, Ownership: device.Personal, Mode: device.WorkProfile}, nil
+}
+
+func (o *office) End(context.Context, device.ID, device.Epoch, string) error {
+	o.enrolled = false
+	return nil
+}
+
+func (o *office) Ring(device.ID) {}
+
+func (o *office) newID() string {
+	o.ids++
+	return fmt.Sprintf("order-%04d", o.ids)
+}
+
+func serve(db *sqldb.DB) (*DeviceServer, *AdminServer) {
+	o := &office{enrolled: true}
+	s := wipe.New(wipe.Config{
+		Store: wipedb.New(db), Devices: o, Enrollments: o, Signer: NewSigner(new(content)), Bell: o,
+		Now: func() time.Time { return monday }, NewID: o.newID,
+	})
+	return NewDeviceServer(s), NewAdminServer(s)
+}
+
+func callers(t *testing.T) (admin, phone context.Context) {
+	return identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "alice"}),
+		identity.With(t.Context(), identity.Caller{Kind: identity.Device, Device: "device-one", Epoch: 3})
+}
+
+func createRequest(n int, s *wipev1.Scope) *wipev1.CreateWipeRequest {
+	return &wipev1.CreateWipeRequest{RequestKey: fmt.Sprintf("key-%04d", n), DeviceId: "device-one", Scope: s, Reason: "lost"}
+}
+
+// TestFromPlanToReceipt is one wipe as the wire tells it.
+func TestFromPlanToReceipt(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		devices, admins := serve(db)
+		admin, phone := callers(t)
+		plan, err := admins.PlanWipe(admin, &wipev1.PlanWipeRequest{DeviceId: "device-one", Scope: workProfile()})
+		if err != nil || plan.GetEpoch() != 3 || !plan.GetEndsEnrollment() || len(plan.GetRemoves()) == 0 || len(plan.GetKeeps()) == 0 {
+			t.Fatalf("plan %v, error %v", plan, err)
+		}
+		created, err := admins.CreateWipe(admin, createRequest(1, workProfile()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := created.GetOrder().GetId()
+		fetched, err := devices.FetchOrders(phone, &wipev1.FetchOrdersRequest{})
+		if err != nil || len(fetched.GetOrders()) != 1 || fetched.GetOrders()[0].GetOrderId() != id {
+			t.Fatalf("fetched %v, error %v", fetched, err)
+		}
+		receipt := &wipev1.Receipt{FinishedAt: timestamppb.New(monday), Packages: []string{"com.a"}, FilesRemoved: 4}
+		for _, r := range []*wipev1.ReportOrderRequest{
+			{OrderId: id, Report: &wipev1.ReportOrderRequest_NotNow{NotNow: &wipev1.NotNow{Reason: "in a call"}}},
+			{OrderId: id, Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}}},
+			{OrderId: id, Report: &wipev1.ReportOrderRequest_Done{Done: receipt}},
+		} {
+			if _, err := devices.ReportOrder(phone, r); err != nil {
+				t.Fatalf("%v: %v", r, err)
+			}
+		}
+		got, err := admins.GetWipe(admin, &wipev1.GetWipeRequest{Id: id})
+		want := created.GetOrder()
+		want.State, want.NotNowCount, want.Receipt = wipev1.State_STATE_DONE, 1, receipt
+		if diff := cmp.Diff(want, got.GetOrder(), protocmp.Transform()); diff != "" || err != nil {
+			t.Errorf("order (-want +got):\n%s%v", diff, err)
+		}
+	})
+}
+
+func TestListAndCancel(t *testing.T) {
+	devices, admins := serve(dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite)))
+	admin, phone := callers(t)
+	for n := range 5 {
+		if _, err := admins.CreateWipe(admin, createRequest(n, appData(fmt.Sprintf("com.app%d", n)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancelled, err := admins.CancelWipe(admin, &wipev1.CancelWipeRequest{Id: "order-0003", Reason: "found it"})
+	if err != nil || cancelled.GetOrder().GetState() != wipev1.State_STATE_CANCELLED || cancelled.GetOrder().GetOutcome() != "found it" {
+		t.Fatalf("cancelled %v, error %v", cancelled, err)
+	}
+	acknowledge := &wipev1.ReportOrderRequest{OrderId: "order-0003", Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}}}
+	if _, err := devices.ReportOrder(phone, acknowledge); fault.ReasonOf(err) != "ORDER_CANCELLED" {
+		t.Errorf("acknowledged what was cancelled: %v", err)
+	}
+
+	list := func(r *wipev1.ListWipesRequest) (got []string, token string) {
+		page, err := admins.ListWipes(admin, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.GetOrders() {
+			got = append(got, o.GetId())
+		}
+		return got, page.GetNextPageToken()
+	}
+	request := &wipev1.ListWipesRequest{PageSize: 2, DeviceId: "device-one", State: wipev1.State_STATE_PENDING}
+	var all [][]string
+	for {
+		page, token := list(request)
+		all = append(all, page)
+		if token == "" {
+			break
+		}
+		request.PageToken = token
+	}
+	want := [][]string{{"order-0005", "order-0004"}, {"order-0002", "order-0001"}}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	for name, r := range map[string]*wipev1.ListWipesRequest{
+		"another listing's token": {PageToken: request.GetPageToken()},
+		"no token at all":         {PageToken: "!"},
+		"an unknown state":        {State: 99},
+		"an odd device":           {DeviceId: "../x"},
+	} {
+		if _, err := admins.ListWipes(admin, r); fault.KindOf(err) != fault.Invalid || err == nil {
+			t.Errorf("%s: got error %v, want an invalid one", name, err)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	devices, admins := serve(dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite)))
+	admin, phone := callers(t)
+	if _, err := admins.CreateWipe(admin, createRequest(1, workProfile())); err != nil {
+		t.Fatal(err)
+	}
+	moved := createRequest(3, workProfile())
+	moved.Epoch = 2
+	unknown := createRequest(4, workProfile())
+	unknown.DeviceId = "device-two"
+	tests := map[string]struct {
+		call   func() (any, error)
+		kind   fault.Kind
+		reason string
+	}{
+		"pending":     {func() (any, error) { return admins.CreateWipe(admin, createRequest(2, workProfile())) }, fault.Refused, "ORDER_PENDING"},
+		"key reused":  {func() (any, error) { return admins.CreateWipe(admin, createRequest(1, appData("com.a"))) }, fault.Conflict, "REQUEST_KEY_REUSED"},
+		"epoch moved": {func() (any, error) { return admins.CreateWipe(admin, moved) }, fault.Conflict, "EPOCH_MOVED"},
+		"no device":   {func() (any, error) { return admins.CreateWipe(admin, unknown) }, fault.NotFound, ""},
+		"no scope":    {func() (any, error) { return admins.CreateWipe(admin, createRequest(5, nil)) }, fault.Invalid, ""},
+		"plan pending": {func() (any, error) {
+			return admins.PlanWipe(admin, &wipev1.PlanWipeRequest{DeviceId: "device-one", Scope: workProfile()})
+		}, fault.Refused, "ORDER_PENDING"},
+		"plan of no scope":  {func() (any, error) { return admins.PlanWipe(admin, &wipev1.PlanWipeRequest{DeviceId: "device-one"}) }, fault.Invalid, ""},
+		"plan of no device": {func() (any, error) { return admins.PlanWipe(admin, &wipev1.PlanWipeRequest{Scope: workProfile()}) }, fault.Invalid, ""},
+		"get unknown":       {func() (any, error) { return admins.GetWipe(admin, &wipev1.GetWipeRequest{Id: "order-none"}) }, fault.NotFound, "ORDER_UNKNOWN"},
+		"cancel unknown": {func() (any, error) {
+			return admins.CancelWipe(admin, &wipev1.CancelWipeRequest{Id: "order-none", Reason: "x"})
+		}, fault.NotFound, "ORDER_UNKNOWN"},
+		"report nothing": {func() (any, error) {
+			return devices.ReportOrder(phone, &wipev1.ReportOrderRequest{OrderId: "order-0001"})
+		}, fault.Invalid, ""},
+		"report unknown": {func() (any, error) {
+			return devices.ReportOrder(phone, &wipev1.ReportOrderRequest{OrderId: "order-none", Report: &wipev1.ReportOrderRequest_Acknowledged{}})
+		}, fault.NotFound, "ORDER_UNKNOWN"},
+		"fetch as an administrator": {func() (any, error) { return devices.FetchOrders(admin, &wipev1.FetchOrdersRequest{}) }, fault.Denied, ""},
+	}
+	for name, tt := range tests {
+		if _, err := tt.call(); err == nil || fault.KindOf(err) != tt.kind || fault.ReasonOf(err) != tt.reason {
+			t.Errorf("%s: got error %v (%s %s), want %s %s", name, err, fault.KindOf(err), fault.ReasonOf(err), tt.kind, tt.reason)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package wiperpc
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"ringfence/internal/wipe"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// ContentSigner wraps content in a CMS SignedData by the order signer.
+type ContentSigner interface {
+	// SignOrder gives the DER of a SignedData that holds content.
+	SignOrder(content []byte) ([]byte, error)
+}
+
+// Signer is a wipe.Signer: it encodes an order as OrderToSign and signs that.
+type Signer struct{ content ContentSigner }
+
+var _ wipe.Signer = Signer{}
+
+// NewSigner makes the signer of orders.
+func NewSigner(c ContentSigner) Signer { return Signer{content: c} }
+
+// Sign gives the order as a device can verify it.
+func (s Signer) Sign(o wipe.Order) ([]byte, error) {
+	content, err := encode(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode order %s: %w", o.ID, err)
+	}
+	signed, err := s.content.SignOrder(content)
+	if err != nil {
+		return nil, fmt.Errorf("sign order %s: %w", o.ID, err)
+	}
+	return signed, nil
+}
+
+// encode gives the same bytes for the same order, always.
+func encode(o wipe.Order) ([]byte, error) {
+	scope, err := fromScope(o.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(&wipev1.OrderToSign{
+		OrderId:  string(o.ID),
+		DeviceId: string(o.Device),
+		Epoch:    uint64(o.Epoch),
+		Scope:    scope,
+		IssuedAt: timestamppb.New(o.CreatedAt),
+		NotAfter: timestamppb.New(o.NotAfter),
+	})
+}
