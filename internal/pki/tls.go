@@ -123,5 +123,8 @@ func (s *serverCertificate) issue(now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	// With the root behind it: a phone that joins may know the root by its pin
+	// alone, and finds it here.
+	chain = append(chain, s.authority.Roots()...)
 	return &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}, nil
 }

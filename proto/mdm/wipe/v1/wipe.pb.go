@@ -46,7 +46,9 @@ const (
 	State_STATE_FAILED State = 5
 	// Cancelled before the device promised. Final.
 	State_STATE_CANCELLED State = 6
-	// Its time or its epoch ended before the device promised. Final.
+	// Its time ended before the device promised, or its epoch ended before the
+	// device confirmed; the outcome says which, and whether it had promised.
+	// Final.
 	State_STATE_EXPIRED State = 7
 )
 

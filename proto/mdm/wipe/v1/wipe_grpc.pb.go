@@ -44,11 +44,13 @@ type WipeServiceClient interface {
 	// ReportOrder tells how far an order is. Safe to retry: the same report
 	// twice counts once. A work-profile order reported done ends the enrolment:
 	// a retry of that report is answered UNAUTHENTICATED with reason
-	// ENROLLMENT_ENDED, which means that the report was kept.
+	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
-	// ORDER_FINISHED: the device must not act, INVALID_ARGUMENT with BadRequest.
+	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
+	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
+	// comes before the deed, INVALID_ARGUMENT with BadRequest.
 	//
 	// Caller: an enrolled device.
 	ReportOrder(ctx context.Context, in *ReportOrderRequest, opts ...grpc.CallOption) (*ReportOrderResponse, error)
@@ -99,11 +101,13 @@ type WipeServiceServer interface {
 	// ReportOrder tells how far an order is. Safe to retry: the same report
 	// twice counts once. A work-profile order reported done ends the enrolment:
 	// a retry of that report is answered UNAUTHENTICATED with reason
-	// ENROLLMENT_ENDED, which means that the report was kept.
+	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
-	// ORDER_FINISHED: the device must not act, INVALID_ARGUMENT with BadRequest.
+	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
+	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
+	// comes before the deed, INVALID_ARGUMENT with BadRequest.
 	//
 	// Caller: an enrolled device.
 	ReportOrder(context.Context, *ReportOrderRequest) (*ReportOrderResponse, error)

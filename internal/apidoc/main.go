@@ -1,0 +1,90 @@
+// Command apidoc writes the pages that are generated from the wire: docs/api.md
+// (every call, who may make it, what it promises on retry, its errors) and
+// docs/privacy.md (every field that a phone can send). It reads a serialised
+// FileDescriptorSet with source information.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "apidoc:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("usage: apidoc DESCRIPTOR_SET OUTPUT_FOLDER")
+	}
+	files, err := load(args[0])
+	if err != nil {
+		return err
+	}
+	for name, page := range map[string]string{"api.md": apiPage(files), "privacy.md": privacyPage(files)} {
+		if err := os.WriteFile(filepath.Join(args[1], name), []byte(page), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads the project's own files from a descriptor set, by path.
+func load(path string) ([]protoreflect.FileDescriptor, error) {
+	raw, err := os.ReadFile(path) //nolint:gosec // a path given on a developer's command line
+	if err != nil {
+		return nil, err
+	}
+	var set descriptorpb.FileDescriptorSet
+	if err := proto.Unmarshal(raw, &set); err != nil {
+		return nil, err
+	}
+	registry, err := protodesc.NewFiles(&set)
+	if err != nil {
+		return nil, err
+	}
+	return ours(registry), nil
+}
+
+func ours(registry *protoregistry.Files) []protoreflect.FileDescriptor {
+	var files []protoreflect.FileDescriptor
+	registry.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		if strings.HasPrefix(string(f.Package()), "mdm.") {
+			files = append(files, f)
+		}
+		return true
+	})
+	slices.SortFunc(files, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
+	return files
+}
+
+// comment is the leading comment of a descriptor, without its margin.
+func comment(d protoreflect.Descriptor) string {
+	text := d.ParentFile().SourceLocations().ByDescriptor(d).LeadingComments
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// paragraphs splits a comment at its blank lines, each joined to one line.
+func paragraphs(text string) []string {
+	var out []string
+	for p := range strings.SplitSeq(text, "\n\n") {
+		out = append(out, strings.Join(strings.Fields(p), " "))
+	}
+	return out
+}
