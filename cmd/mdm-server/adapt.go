@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+
+	"ringfence/internal/compliance"
+	"ringfence/internal/device"
+	"ringfence/internal/enroll"
+	"ringfence/internal/pki"
+	"ringfence/internal/wipe"
+)
+
+// Each slice says in its own words what it needs. Here those words are
+// connected to what other rooms offer; nothing is decided.
+
+// enrollAuthority is pki as enroll sees it.
+type enrollAuthority struct{ *pki.Authority }
+
+func (enrollAuthority) ParseCSR(der []byte) (*x509.CertificateRequest, error) {
+	return pki.ParseCSR(der)
+}
+
+func (a enrollAuthority) IssueDevice(t enroll.Template) (enroll.Issued, error) {
+	return a.issue(pki.Device, t)
+}
+
+func (a enrollAuthority) IssueAdmin(t enroll.Template) (enroll.Issued, error) {
+	return a.issue(pki.Admin, t)
+}
+
+func (a enrollAuthority) TrustBundle() [][]byte { return a.Roots() }
+
+func (a enrollAuthority) issue(p pki.Purpose, t enroll.Template) (enroll.Issued, error) {
+	uris, err := parseURIs(t.URI)
+	if err != nil {
+		return enroll.Issued{}, err
+	}
+	chain, leaf, err := a.Issue(p, pki.Template{
+		PublicKey: t.PublicKey, Subject: t.Subject, URIs: uris, NotBefore: t.NotBefore, NotAfter: t.NotAfter,
+	})
+	if err != nil {
+		return enroll.Issued{}, err
+	}
+	return enroll.Issued{Chain: chain, Serial: pki.FormatSerial(leaf.SerialNumber), ExpiresAt: leaf.NotAfter}, nil
+}
+
+// profileAuthority is pki as compliance sees it.
+type profileAuthority struct {
+	*pki.Authority
+	crlURL string
+}
+
+func (profileAuthority) ParseCSR(der []byte) (*x509.CertificateRequest, error) {
+	return pki.ParseCSR(der)
+}
+
+func (a profileAuthority) IssueProfile(t compliance.CertificateTemplate) (compliance.IssuedCertificate, error) {
+	template := pki.Template{
+		PublicKey: t.PublicKey, Subject: t.Subject,
+		DNSNames: t.DNSNames, EmailAddresses: t.EmailAddresses, URIs: t.URIs,
+		NotBefore: t.NotBefore, NotAfter: t.NotAfter, CRLURL: a.crlURL,
+	}
+	for _, u := range t.ExtendedKeyUsages {
+		known, unknown, err := keyUsage(u)
+		if err != nil {
+			return compliance.IssuedCertificate{}, err
+		}
+		template.ExtKeyUsage = append(template.ExtKeyUsage, known...)
+		template.UnknownExtKeyUsage = append(template.UnknownExtKeyUsage, unknown...)
+	}
+	chain, leaf, err := a.Issue(pki.Profile, template)
+	if err != nil {
+		return compliance.IssuedCertificate{}, err
+	}
+	return compliance.IssuedCertificate{
+		Chain: chain, Serial: pki.FormatSerial(leaf.SerialNumber), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter,
+	}, nil
+}
+
+func keyUsage(u compliance.ExtendedKeyUsage) ([]x509.ExtKeyUsage, []asn1.ObjectIdentifier, error) {
+	switch u {
+	case compliance.UsageClientAuth:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, nil, nil
+	case compliance.UsageEmailProtection:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}, nil, nil
+	case compliance.UsageIPsecIKE:
+		return nil, []asn1.ObjectIdentifier{pki.IPsecIKE}, nil
+	default:
+		return nil, nil, fmt.Errorf("extended key usage %v cannot be issued", u)
+	}
+}
+
+func (a profileAuthority) CRL(l compliance.RevocationList) ([]byte, error) {
+	revoked := make([]pki.Revoked, len(l.Revoked))
+	for i, r := range l.Revoked {
+		revoked[i] = pki.Revoked{Serial: r.Serial, At: r.At, Reason: int(r.Code)}
+	}
+	number := new(big.Int).SetUint64(l.Number)
+	return a.Authority.CRL(pki.Profile, revoked, number, pki.Validity{ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate})
+}
+
+// devicesForCompliance and devicesForWipe are enroll's records in the words of
+// those who ask.
+type devicesForCompliance struct{ enroll *enroll.Service }
+
+func (d devicesForCompliance) Facts(ctx context.Context, id device.ID) (compliance.Device, error) {
+	r, err := d.enroll.Device(ctx, id)
+	if err != nil {
+		return compliance.Device{}, err
+	}
+	return compliance.Device{
+		ID: r.ID, Epoch: r.Epoch, Enrolled: r.State == enroll.Enrolled,
+		Ownership: r.Ownership, Mode: r.Mode, Group: r.Group, User: r.User,
+	}, nil
+}
+
+type devicesForWipe struct{ enroll *enroll.Service }
+
+func (d devicesForWipe) Facts(ctx context.Context, id device.ID) (wipe.Facts, error) {
+	r, err := d.enroll.Device(ctx, id)
+	if err != nil {
+		return wipe.Facts{}, err
+	}
+	return wipe.Facts{
+		ID: r.ID, Epoch: r.Epoch, Enrolled: r.State == enroll.Enrolled, Ownership: r.Ownership, Mode: r.Mode,
+	}, nil
+}
+
+// enrollmentsForWipe lets wipe end an enrolment whose work profile is gone.
+type enrollmentsForWipe struct{ enroll *enroll.Service }
+
+func (e enrollmentsForWipe) End(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error {
+	return e.enroll.End(ctx, id, epoch, enroll.Wiped, reason)
+}

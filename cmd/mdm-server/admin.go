@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringfence/internal/ctlconfig"
+)
+
+// firstAdministrator makes a credential where there was never one, and says
+// where it is; the credential itself goes to the file and nowhere else.
+func (p *parts) firstAdministrator(ctx context.Context, at addresses) error {
+	has, err := p.enroll.HasAdministrators(ctx)
+	if err != nil || has {
+		return err
+	}
+	path := filepath.Join(p.config.Data, "admin", "mdmctl.yaml")
+	if err := p.newAdministrator(ctx, "admin", path, at); err != nil {
+		return fmt.Errorf("first administrator: %w", err)
+	}
+	p.log.LogAttrs(ctx, slog.LevelInfo, "the first administrator's credential was written", slog.String("path", path))
+	return nil
+}
+
+// newAdministrator issues a credential and writes it as a configuration of
+// mdmctl, readable by its owner only. An existing file is not overwritten.
+func (p *parts) newAdministrator(ctx context.Context, name, path string, at addresses) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s exists already: move it away, or choose another file", path)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return err
+	}
+	_, grant, err := p.enroll.CreateAdministrator(ctx, name, csr)
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return ctlconfig.Save(path, ctlconfig.Config{
+		CurrentContext: "default",
+		Contexts: []ctlconfig.Context{{
+			Name:         "default",
+			Server:       reachable(at.Admin),
+			DeviceServer: reachable(at.Device),
+			CA:           pemText("CERTIFICATE", grant.TrustBundle...),
+			Certificate:  pemText("CERTIFICATE", grant.Chain...),
+			Key:          pemText("PRIVATE KEY", secret),
+		}},
+	})
+}
+
+// reachable turns the address of a listener into one a client on this machine
+// can call.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func pemText(kind string, ders ...[]byte) string {
+	var text []byte
+	for _, der := range ders {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
+	}
+	return string(text)
+}
+
+// adminCommand makes, lists and revokes administrators on the server itself:
+// whoever can read the certificate authority's keys needs no other permission.
+func adminCommand(cfg *Config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "admin",
+		Short: "Make, list and revoke administrators' credentials",
+		Long: "Make, list and revoke administrators' credentials, on the server itself.\n" +
+			"With SQLite stop the server first: the database has one writer.",
+	}
+	var out string
+	create := &cobra.Command{
+		Use:   "create NAME --out FILE",
+		Short: "Make a credential and write it as a configuration of mdmctl",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withParts(cmd, cfg, func(p *parts) error {
+				if err := p.newAdministrator(cmd.Context(), args[0], out, p.configured()); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "the credential of %s was written to %s\n", args[0], out)
+				return err
+			})
+		},
+	}
+	create.Flags().StringVar(&out, "out", "", "`file` to write")
+	_ = create.MarkFlagRequired("out")
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List administrators' credentials",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withParts(cmd, cfg, func(p *parts) error { return p.listAdministrators(cmd.Context(), cmd.OutOrStdout()) })
+		},
+	}
+	revoke := &cobra.Command{
+		Use:   "revoke SERIAL",
+		Short: "Revoke a credential",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withParts(cmd, cfg, func(p *parts) error {
+				a, err := p.enroll.RevokeAdministrator(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the credential %s of %s is revoked\n", a.Serial, a.Name)
+				return err
+			})
+		},
+	}
+	cmd.AddCommand(create, list, revoke)
+	return cmd
+}
+
+// withParts runs do with everything but the listeners.
+func withParts(cmd *cobra.Command, cfg *Config, do func(*parts) error) error {
+	p, err := assemble(cmd.Context(), *cfg, newLogger(*cfg, cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(p), p.close())
+}
+
+// configured are the addresses as configured, for a server that is not running.
+func (p *parts) configured() addresses {
+	return addresses{Device: p.config.DeviceListen, Admin: p.config.AdminListen}
+}
+
+func (p *parts) listAdministrators(ctx context.Context, out io.Writer) error {
+	all, err := p.enroll.ListAdministrators(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SERIAL\tNAME\tCREATED\tEXPIRES\tREVOKED")
+	for _, a := range all {
+		revoked := "-"
+		if !a.RevokedAt.IsZero() {
+			revoked = a.RevokedAt.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Serial, a.Name,
+			a.CreatedAt.Format(time.RFC3339), a.ExpiresAt.Format(time.RFC3339), revoked)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"ringfence/internal/rpc"
+)
+
+// addresses are where the listeners are; empty for one that is off.
+type addresses struct{ Device, Admin, Ops string }
+
+// serve runs the server until ctx ends, then drains it. ready, where given, is
+// called once everything listens.
+func serve(ctx context.Context, cfg Config, stderr io.Writer, ready func(addresses, *parts)) error {
+	log := newLogger(cfg, stderr)
+	log.LogAttrs(ctx, slog.LevelInfo, "starting", slog.String("build", buildInfo()), slog.String("data", cfg.Data))
+	p, err := assemble(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = p.run(ctx, ready)
+	return errors.Join(err, p.close())
+}
+
+// run listens, keeps house, and drains when ctx ends or a listener fails.
+func (p *parts) run(ctx context.Context, ready func(addresses, *parts)) error {
+	s, err := p.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.firstAdministrator(ctx, s.at); err != nil {
+		s.abort()
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	var house sync.WaitGroup
+	house.Go(func() { p.keepHouse(ctx) })
+	for name, listener := range s.opened {
+		p.log.LogAttrs(ctx, slog.LevelInfo, "listening",
+			slog.String("listener", name), slog.String("address", listener.Addr().String()))
+	}
+	s.start(func(name string, err error) { stop(fmt.Errorf("%s listener: %w", name, err)) })
+	if ready != nil {
+		ready(s.at, p)
+	}
+	<-ctx.Done()
+	p.log.LogAttrs(ctx, slog.LevelInfo, "draining")
+	s.drain(p.config.DrainTimeout)
+	house.Wait()
+	p.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// servers are the open listeners and what answers on them.
+type servers struct {
+	at     addresses
+	grpc   map[string]*rpc.Server
+	ops    *http.Server
+	opened map[string]net.Listener
+	done   sync.WaitGroup
+}
+
+func (p *parts) listen(ctx context.Context) (*servers, error) {
+	metrics, err := rpc.NewMetrics(p.registry)
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.deviceServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := p.adminServer(metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &servers{
+		grpc:   map[string]*rpc.Server{"device": device, "admin": admin},
+		opened: make(map[string]net.Listener),
+		ops:    newOpsServer(opsParts{log: p.log, registry: p.registry, ready: p.db.Ping, crl: p.compliance.RevocationList}),
+	}
+	for _, l := range []struct {
+		name, address string
+		at            *string
+	}{
+		{"device", p.config.DeviceListen, &s.at.Device},
+		{"admin", p.config.AdminListen, &s.at.Admin},
+		{"ops", p.config.OpsListen, &s.at.Ops},
+	} {
+		if l.address == off {
+			continue
+		}
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.address)
+		if err != nil {
+			s.abort()
+			return nil, fmt.Errorf("--%s-listen: %w", l.name, err)
+		}
+		s.opened[l.name], *l.at = listener, listener.Addr().String()
+	}
+	return s, nil
+}
+
+// start answers on every open listener; failed is told of one that breaks.
+func (s *servers) start(failed func(name string, err error)) {
+	for name, listener := range s.opened {
+		s.done.Go(func() {
+			var err error
+			if name == "ops" {
+				err = s.ops.Serve(listener)
+			} else {
+				err = s.grpc[name].Serve(listener)
+			}
+			if err != nil && !errors.Is(err, http.ErrServerClosed) {
+				failed(name, err)
+			}
+		})
+	}
+}
+
+// drain lets calls under way finish, ends streams, and cuts off what is left
+// when the time is over.
+func (s *servers) drain(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, server := range s.grpc {
+		all.Go(func() { server.Drain(ctx) })
+	}
+	all.Wait()
+	if err := s.ops.Shutdown(ctx); err != nil {
+		_ = s.ops.Close()
+	}
+	s.done.Wait()
+}
+
+// abort closes listeners that nobody answers on yet.
+func (s *servers) abort() {
+	for _, l := range s.opened {
+		_ = l.Close()
+	}
+}
+
+// How often the house is kept.
+const (
+	flushEvery = 5 * time.Second
+	sweepEvery = 30 * time.Second
+)
+
+// keepHouse writes what is kept back, and repeats what a crash cut off, until
+// ctx ends; then it writes once more.
+func (p *parts) keepHouse(ctx context.Context) {
+	flush, sweep := time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
+	defer flush.Stop()
+	defer sweep.Stop()
+	p.sweep(ctx)
+	for {
+		select {
+		case <-flush.C:
+			p.flush(ctx)
+		case <-sweep.C:
+			p.sweep(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			p.flush(last)
+			return
+		}
+	}
+}
+
+func (p *parts) flush(ctx context.Context) {
+	p.note(ctx, "flush last seen", p.enroll.FlushSeen(ctx))
+	p.note(ctx, "flush evidence", p.compliance.FlushEvidence(ctx))
+}
+
+func (p *parts) sweep(ctx context.Context) {
+	p.note(ctx, "sweep enrolments", p.enroll.Sweep(ctx))
+	p.note(ctx, "sweep verdicts", p.compliance.Sweep(ctx))
+	_, err := p.wipe.Sweep(ctx)
+	p.note(ctx, "sweep orders", err)
+}
+
+// note logs what house-keeping could not do; it is tried again at the next turn.
+func (p *parts) note(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		p.log.LogAttrs(ctx, slog.LevelError, what, slog.Any("err", err))
+	}
+}
+
+// makeData makes the data folder, for the server's user alone.
+func makeData(cfg Config) error {
+	if err := os.MkdirAll(filepath.Clean(cfg.Data), 0o700); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	return nil
+}

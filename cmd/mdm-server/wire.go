@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"ringfence/internal/audit/auditdb"
+	"ringfence/internal/audit/auditrpc"
+	"ringfence/internal/bell"
+	"ringfence/internal/compliance"
+	"ringfence/internal/compliance/compliancedb"
+	"ringfence/internal/compliance/compliancerpc"
+	"ringfence/internal/device"
+	"ringfence/internal/enroll"
+	"ringfence/internal/enroll/enrolldb"
+	"ringfence/internal/enroll/enrollrpc"
+	"ringfence/internal/fault"
+	"ringfence/internal/identity"
+	"ringfence/internal/pki"
+	"ringfence/internal/rpc"
+	"ringfence/internal/sqldb"
+	"ringfence/internal/wipe"
+	"ringfence/internal/wipe/wipedb"
+	"ringfence/internal/wipe/wiperpc"
+	auditv1 "ringfence/proto/mdm/audit/v1"
+	compliancev1 "ringfence/proto/mdm/compliance/v1"
+	enrollv1 "ringfence/proto/mdm/enroll/v1"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// parts is everything the server is made of. This file is the only one that
+// knows every part.
+type parts struct {
+	config    Config
+	log       *slog.Logger
+	now       func() time.Time
+	registry  *prometheus.Registry
+	db        *sqldb.DB
+	authority *pki.Authority
+	bell      *bell.Bell
+
+	enroll     *enroll.Service
+	compliance *compliance.Service
+	wipe       *wipe.Service
+}
+
+// assemble builds every part; nothing listens yet. Close the parts after use.
+func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error) {
+	now := func() time.Time { return time.Now().UTC() }
+	if err := makeData(cfg); err != nil {
+		return nil, err
+	}
+	authority, err := pki.OpenAuthority(filepath.Join(cfg.Data, "pki"), now)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	db, err := sqldb.Open(ctx, sqldb.Config{DSN: cfg.Database, MaxConns: cfg.DatabaseConns, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	p := &parts{
+		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
+		db: db, authority: authority, bell: new(bell.Bell),
+	}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.slices()
+	return p, nil
+}
+
+// slices builds the slices and connects them.
+func (p *parts) slices() {
+	members := enrolldb.New(p.db)
+	p.enroll = enroll.New(enroll.Config{
+		Tokens: members, Devices: members, Enrolments: members, Administrators: members,
+		Authority: enrollAuthority{p.authority},
+		Bell:      p.bell,
+		Settle:    p.settle,
+		Now:       p.now,
+		NewID:     newID,
+		Random:    rand.Reader,
+		Cache:     p.db.Exclusive(),
+	})
+	policies := compliancedb.New(p.db)
+	p.compliance = compliance.New(compliance.Config{
+		Policies: policies, Reports: policies, Certificates: policies, Revocations: policies,
+		Devices:   devicesForCompliance{p.enroll},
+		Authority: profileAuthority{p.authority, p.config.CRLURL},
+		Bell:      p.bell,
+		Now:       p.now,
+		Limits: compliance.Limits{
+			EvidenceAge: p.config.EvidenceMaxAge, Grace: p.config.ApplyGrace, CheckInEvery: p.config.CheckInInterval,
+		},
+		Cache: p.db.Exclusive(),
+	})
+	p.wipe = wipe.New(wipe.Config{
+		Store:       wipedb.New(p.db),
+		Devices:     devicesForWipe{p.enroll},
+		Enrollments: enrollmentsForWipe{p.enroll},
+		Signer:      wiperpc.NewSigner(p.authority),
+		Bell:        p.bell,
+		Now:         p.now,
+		NewID:       newID,
+	})
+}
+
+// settle does what follows the end of an epoch in the other slices: its client
+// certificates are revoked, and orders nobody promised to carry out are void.
+func (p *parts) settle(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error {
+	return errors.Join(
+		p.compliance.EnrollmentEnded(ctx, id, epoch, reason),
+		p.wipe.EnrollmentEnded(ctx, id, epoch, reason),
+	)
+}
+
+func (p *parts) close() error { return p.db.Close() }
+
+// deviceServer is what phones speak to.
+func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
+	l := p.config.Limits
+	server, err := p.server(pki.Device, deviceRules(), metrics, rpc.Limits{
+		Device:        rpc.Rate{PerSecond: float64(l.DevicePerSecond), Burst: l.DeviceBurst},
+		Anonymous:     rpc.Rate{PerSecond: float64(l.AnonymousPerSecond), Burst: l.AnonymousBurst},
+		CallerStreams: l.StreamsPerDevice,
+	}, p.phone)
+	if err != nil {
+		return nil, err
+	}
+	enrollv1.RegisterEnrollmentServiceServer(server, enrollrpc.NewDeviceServer(p.enroll))
+	compliancev1.RegisterComplianceServiceServer(server, compliancerpc.NewDeviceServer(compliancerpc.Config{
+		Service: p.compliance, Bell: p.bell, Tick: p.config.WatchTick,
+		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
+	}))
+	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe))
+	return server, rpc.CheckRules(deviceRules(), server)
+}
+
+// adminServer is what administrators speak to.
+func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
+	l := p.config.Limits
+	server, err := p.server(pki.Admin, adminRules(), metrics, rpc.Limits{
+		Admin:     rpc.Rate{PerSecond: float64(l.AdminPerSecond), Burst: l.AdminBurst},
+		Anonymous: rpc.Rate{PerSecond: float64(l.AnonymousPerSecond), Burst: l.AnonymousBurst},
+	}, p.administrator)
+	if err != nil {
+		return nil, err
+	}
+	enrollv1.RegisterEnrollmentAdminServiceServer(server, enrollrpc.NewAdminServer(p.enroll))
+	compliancev1.RegisterComplianceAdminServiceServer(server, compliancerpc.NewAdminServer(p.compliance))
+	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe))
+	auditv1.RegisterAuditServiceServer(server, auditrpc.New(auditdb.New(p.db)))
+	return server, rpc.CheckRules(adminRules(), server)
+}
+
+func (p *parts) server(clients pki.Purpose, rules rpc.Rules, metrics *rpc.Metrics, limits rpc.Limits, callers rpc.CallerFunc) (*rpc.Server, error) {
+	tls, err := p.authority.ServerTLS(p.config.names(), clients)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.New(rpc.Config{
+		TLS: tls,
+		Verify: func(raw [][]byte, now time.Time) (*x509.Certificate, error) {
+			return p.authority.VerifyClient(clients, raw, now)
+		},
+		Rules: rules, Callers: callers, Log: p.log, Metrics: metrics, Limits: limits, Now: p.now,
+	})
+}
+
+// phone says which device holds a certificate.
+func (p *parts) phone(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
+	if leaf == nil {
+		return identity.Caller{}, nil
+	}
+	caller, err := p.enroll.Identify(ctx, pki.FormatSerial(leaf.SerialNumber))
+	if err != nil {
+		return identity.Caller{}, refusal(err)
+	}
+	p.enroll.Touch(caller.Device, p.now())
+	return caller, nil
+}
+
+// administrator says which administrator holds a certificate.
+func (p *parts) administrator(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
+	if leaf == nil {
+		return identity.Caller{}, nil
+	}
+	caller, err := p.enroll.IdentifyAdmin(ctx, pki.FormatSerial(leaf.SerialNumber))
+	if err != nil {
+		return identity.Caller{}, refusal(err)
+	}
+	return caller, nil
+}
+
+// refusal makes the reason why a certificate does not count into the edge's
+// own kind of no: it is about who calls, not about what they may.
+func refusal(err error) error {
+	if fault.KindOf(err) != fault.Denied {
+		return err
+	}
+	return rpc.Unauthenticated(fault.ReasonOf(err), err.Error())
+}
+
+// newID makes 32 lower-case hex digits that nobody can guess.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b[:])
+}
+
+func parseURIs(text string) ([]*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return []*url.URL{u}, nil
+}
