@@ -1,0 +1,36 @@
+package enroll
+
+import (
+	"regexp"
+	"time"
+
+	"ringfence/internal/identity"
+)
+
+// namePattern is what the record and its filters can hold.
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,62}$`)
+
+// Administrator is one administrator's certificate. A name may have several,
+// so that a new one can be made before the old one ends.
+type Administrator struct {
+	// Serial is the certificate's serial number, lower-case hex.
+	Serial string
+	Name   string
+	// Key is the hash of the public key.
+	Key       Digest
+	CreatedAt time.Time
+	// CreatedBy is the maker as the record names them.
+	CreatedBy string
+	ExpiresAt time.Time
+	// RevokedAt is zero while it was not revoked.
+	RevokedAt time.Time
+}
+
+// Caller is the administrator as a caller; [ErrCertificateRevoked] if the
+// certificate no longer lets them in.
+func (a Administrator) Caller() (identity.Caller, error) {
+	if !a.RevokedAt.IsZero() {
+		return identity.Caller{}, ErrCertificateRevoked
+	}
+	return identity.Caller{Kind: identity.Admin, Name: a.Name, Serial: a.Serial}, nil
+}

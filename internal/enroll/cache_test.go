@@ -1,0 +1,107 @@
+package enroll
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"ringfence/internal/identity"
+)
+
+func TestCache(t *testing.T) {
+	c := newCache(1000)
+	phone := identity.Caller{Kind: identity.Device, Device: "device-1", Serial: "a1"}
+
+	c.put(c.ticket("a1"), phone)
+	if got, ok := c.get("a1"); !ok || got != phone {
+		t.Errorf("got %+v, %v", got, ok)
+	}
+	if _, ok := c.get("b2"); ok {
+		t.Error("remembers what it was not told")
+	}
+	c.forget("a1", "")
+	if _, ok := c.get("a1"); ok {
+		t.Error("remembers what it was to forget")
+	}
+
+	// Read before the change, told after it.
+	before := c.ticket("a1")
+	c.forget("a1")
+	c.put(before, phone)
+	if _, ok := c.get("a1"); ok {
+		t.Error("remembers what was read before the change")
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	const limit = 2 * cacheShards
+	c := newCache(limit)
+	for i := range 50 * limit {
+		serial := fmt.Sprintf("%x", i)
+		c.put(c.ticket(serial), identity.Caller{Serial: serial})
+		if _, ok := c.get(serial); !ok {
+			t.Fatal("the newest was not remembered")
+		}
+	}
+	n := 0
+	for i := range c.shards {
+		n += len(c.shards[i].callers)
+	}
+	if n > limit {
+		t.Errorf("remembers %d, at most %d are allowed", n, limit)
+	}
+}
+
+func TestNilCache(t *testing.T) {
+	var c *cache
+	c.put(c.ticket("a1"), identity.Caller{Serial: "a1"})
+	c.forget("a1")
+	if _, ok := c.get("a1"); ok {
+		t.Error("remembers")
+	}
+}
+
+// TestCacheNeverOutlivesAChange lets readers and a change run into each other:
+// once forget has returned, nobody may be let in any more.
+func TestCacheNeverOutlivesAChange(t *testing.T) {
+	for range 200 {
+		c := newCache(1000)
+		var mu sync.Mutex // stands for the database
+		valid := true
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() {
+				for range 20 {
+					ticket := c.ticket("a1")
+					mu.Lock()
+					read := valid
+					mu.Unlock()
+					if read {
+						c.put(ticket, identity.Caller{Serial: "a1"})
+					}
+				}
+			})
+		}
+		mu.Lock()
+		valid = false
+		mu.Unlock()
+		c.forget("a1")
+		readers.Wait()
+		if _, ok := c.get("a1"); ok {
+			t.Fatal("a certificate that was retired still lets its holder in")
+		}
+	}
+}
+
+func BenchmarkIdentifyCached(b *testing.B) {
+	s := New(Config{Cache: true})
+	s.phones.put(s.phones.ticket("a1"), identity.Caller{Kind: identity.Device, Device: "device-1", Serial: "a1"})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.Identify(b.Context(), "a1"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

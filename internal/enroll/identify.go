@@ -1,0 +1,112 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ringfence/internal/device"
+	"ringfence/internal/identity"
+)
+
+// Identify says which device showed the certificate with this serial number
+// (lower-case hex), whose chain TLS has verified. The first use of an issued
+// certificate makes it the current one, and the older one stops working.
+//
+// Errors, all Denied: [ErrCertificateUnknown], [ErrEnrollmentEnded],
+// [ErrCertificateSuperseded].
+func (s *Service) Identify(ctx context.Context, serial string) (identity.Caller, error) {
+	if caller, ok := s.phones.get(serial); ok {
+		return caller, nil
+	}
+	var caller identity.Caller
+	err := retry(func() error {
+		var err error
+		caller, err = s.lookUp(ctx, serial)
+		return err
+	})
+	return caller, err
+}
+
+func (s *Service) lookUp(ctx context.Context, serial string) (identity.Caller, error) {
+	t := s.phones.ticket(serial)
+	d, epoch, err := s.c.Devices.DeviceBySerial(ctx, serial)
+	if errors.Is(err, ErrNoCertificate) {
+		return identity.Caller{}, ErrCertificateUnknown
+	}
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	standing, err := d.Standing(epoch, serial)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	if standing == FirstUse {
+		return s.promote(ctx, d, serial)
+	}
+	s.phones.put(t, d.Caller())
+	return d.Caller(), nil
+}
+
+// promote makes the issued certificate the current one. It is remembered at its
+// second use.
+func (s *Service) promote(ctx context.Context, d Device, serial string) (identity.Caller, error) {
+	after, err := d.Apply(Event{Verb: Use, Epoch: d.Epoch, Serial: serial}, s.clock())
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	detail := fmt.Sprintf("epoch %d, certificate %s takes the place of %s", d.Epoch, serial, d.Certificate.Serial)
+	err = s.save(ctx, d, Change{Device: after, Entry: byDevice(ctx, d, "enroll.promote", detail)})
+	return after.Caller(), err
+}
+
+// save stores a change and forgets what the device's certificates were worth.
+func (s *Service) save(ctx context.Context, before Device, c Change) error {
+	err := s.c.Enrolments.Save(ctx, c)
+	s.phones.forget(before.Certificate.Serial, before.Next.Serial)
+	return err
+}
+
+// IdentifyAdmin says which administrator showed the certificate with this
+// serial number (lower-case hex), whose chain TLS has verified.
+//
+// Errors, all Denied: [ErrCertificateUnknown], [ErrCertificateRevoked].
+func (s *Service) IdentifyAdmin(ctx context.Context, serial string) (identity.Caller, error) {
+	if caller, ok := s.admins.get(serial); ok {
+		return caller, nil
+	}
+	t := s.admins.ticket(serial)
+	a, err := s.c.Administrators.Administrator(ctx, serial)
+	if errors.Is(err, ErrNoCertificate) {
+		return identity.Caller{}, ErrCertificateUnknown
+	}
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	caller, err := a.Caller()
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	s.admins.put(t, caller)
+	return caller, nil
+}
+
+// Device gives the record of a device, or [ErrNoDevice].
+func (s *Service) Device(ctx context.Context, id device.ID) (Device, error) {
+	return s.c.Devices.Device(ctx, id)
+}
+
+// ListDevices gives one page of devices and where the next one begins; that is
+// zero on the last page. q.Limit must be at least 1.
+func (s *Service) ListDevices(ctx context.Context, q DeviceQuery) ([]Device, Cursor, error) {
+	limit := q.Limit
+	q.Limit++
+	found, err := s.c.Devices.ListDevices(ctx, q)
+	if err != nil {
+		return nil, Cursor{}, err
+	}
+	page, next := split(found, limit, func(d Device) Cursor {
+		return Cursor{At: d.CreatedAt, ID: string(d.ID)}
+	})
+	return page, next, nil
+}

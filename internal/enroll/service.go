@@ -1,0 +1,124 @@
+package enroll
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"time"
+
+	"ringfence/internal/audit"
+	"ringfence/internal/device"
+	"ringfence/internal/identity"
+)
+
+// Authority issues certificates.
+type Authority interface {
+	// ParseCSR reads a PKCS#10 request in DER and checks its form, the strength
+	// of its key and the proof of possession. What it refuses is Invalid, on the
+	// field certificate_request.
+	ParseCSR(der []byte) (*x509.CertificateRequest, error)
+	// IssueDevice and IssueAdmin issue a TLS client certificate. They fill in
+	// Chain, Serial and ExpiresAt.
+	IssueDevice(t Template) (Issued, error)
+	IssueAdmin(t Template) (Issued, error)
+	// TrustBundle gives the root certificates to trust, DER.
+	TrustBundle() [][]byte
+}
+
+// Bell wakes a device's open streams, so that they look again.
+type Bell interface {
+	Ring(id device.ID)
+}
+
+// Settle does what other rooms must do about the end of an epoch. It may be
+// called more than once for the same end, also at the same time.
+type Settle func(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error
+
+// Config is what a Service is made of. Everything is required but the lifetimes
+// and Cache.
+type Config struct {
+	Tokens         Tokens
+	Devices        Devices
+	Enrolments     Enrolments
+	Administrators Administrators
+	Authority      Authority
+	Bell           Bell
+	Settle         Settle
+	// Now is the one clock: what phones think the time is does not matter.
+	Now func() time.Time
+	// NewID makes ids of devices and tokens: 32 lower-case hex digits.
+	NewID func() string
+	// Random is where token secrets come from: cryptographically strong.
+	Random io.Reader
+	// Cache lets Identify remember. Set it only where this process alone
+	// writes to the database.
+	Cache bool
+	// DeviceLifetime and AdminLifetime are how long certificates are valid; 0
+	// means DefaultDeviceLifetime and DefaultAdminLifetime.
+	DeviceLifetime, AdminLifetime time.Duration
+}
+
+// Service is the room's door for everyone else. It is safe for concurrent use.
+type Service struct {
+	c Config
+	// Which certificates let whom in; nil where nothing may be remembered.
+	phones, admins *cache
+	seen           seen
+}
+
+// New makes a Service.
+func New(c Config) *Service {
+	if c.DeviceLifetime == 0 {
+		c.DeviceLifetime = DefaultDeviceLifetime
+	}
+	if c.AdminLifetime == 0 {
+		c.AdminLifetime = DefaultAdminLifetime
+	}
+	s := &Service{c: c, seen: seen{at: make(map[device.ID]time.Time)}}
+	if c.Cache {
+		s.phones, s.admins = newCache(phoneCacheLimit), newCache(adminCacheLimit)
+	}
+	return s
+}
+
+// clock is the time as it is stored.
+func (s *Service) clock() time.Time { return s.c.Now().UTC().Truncate(time.Microsecond) }
+
+// maxAttempts bounds how often a decision is made anew because others were
+// faster. Each time somebody got on, so that even a crowd gets through.
+const maxAttempts = 10
+
+// retry decides again as long as the answer is ErrMoved.
+func retry(decide func() error) error {
+	var err error
+	for range maxAttempts {
+		if err = decide(); !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+	return err
+}
+
+// by makes an entry in the name of the caller, or of the server itself where
+// there is none: nobody anonymous gets as far as a change but Join, which makes
+// its own.
+func by(ctx context.Context, action, target, detail string) audit.Entry {
+	if identity.From(ctx).Is(identity.Anonymous) {
+		return audit.Server(action, target, detail)
+	}
+	return audit.By(ctx, action, target, detail)
+}
+
+// actor is how the record names who is behind ctx.
+func actor(ctx context.Context) string { return by(ctx, "", "", "").Actor }
+
+// byDevice makes an entry in the name of a device that is not the caller yet.
+func byDevice(ctx context.Context, d Device, action, detail string) audit.Entry {
+	return audit.Entry{
+		Actor: d.Caller().Actor(), Action: action, Target: target(d.ID), Detail: detail,
+		RequestID: identity.From(ctx).RequestID,
+	}
+}
+
+func target(id device.ID) string { return "device/" + string(id) }
