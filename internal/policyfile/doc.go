@@ -1,0 +1,12 @@
+// Package policyfile reads policy files: YAML with one policy a document.
+//
+// A file comes from a person's editor, a generator or a stranger's repository,
+// so it is read strictly and within bounds: at most 1 MiB, 1000 documents, 32
+// levels and 1000 entries of a mapping or list; valid UTF-8; no anchors, aliases, tags or doubled keys; no unknown
+// field; every value of its field's type and within the field's limits. Every
+// problem says where it is: file, line and column. A file is good as a whole or
+// gives no documents at all.
+//
+// Fields have their JSON or their proto names. Enum values have their wire
+// names or short ones: PIN_QUALITY_NUMERIC_COMPLEX or numeric-complex.
+package policyfile

@@ -1,0 +1,110 @@
+package policyfile
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"ringfence/internal/enumname"
+)
+
+// strict is called by protoyaml before it decodes each message. It refuses what
+// protoyaml lets pass (numbers for field names and enum values, a field under
+// both its names, empty values, "4k" for 4000) and spells out short enum names.
+// It never decodes anything itself.
+type strict struct {
+	root     *yaml.Node // put in place of the first node, once
+	problems Problems
+}
+
+// Unmarshal implements protoyaml.CustomUnmarshaler.
+func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error) {
+	if s.root != nil {
+		*node, s.root = *s.root, nil
+	}
+	if node.Kind != yaml.MappingNode {
+		return false, nil
+	}
+	fields := message.ProtoReflect().Descriptor().Fields()
+	seen := make(map[protoreflect.FieldNumber]bool)
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		field := fields.ByJSONName(key.Value)
+		if field == nil {
+			field = fields.ByTextName(key.Value)
+		}
+		switch {
+		case field == nil:
+			s.add(key, "unknown field %q; there are: %s", key.Value, fieldNames(fields))
+			continue
+		case seen[field.Number()]:
+			s.add(key, "field %q is there already under its other name", key.Value)
+		}
+		seen[field.Number()] = true
+		s.field(field, value)
+	}
+	return false, nil
+}
+
+func (s *strict) field(field protoreflect.FieldDescriptor, value *yaml.Node) {
+	switch {
+	case field.IsMap() && value.Kind == yaml.MappingNode:
+		for i := 1; i < len(value.Content); i += 2 {
+			s.value(field.MapValue(), value.Content[i])
+		}
+	case field.IsList() && value.Kind == yaml.SequenceNode:
+		for _, item := range value.Content {
+			s.value(field, item)
+		}
+	default:
+		s.value(field, value)
+	}
+}
+
+func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
+	if isNull(value) {
+		s.add(value, "%s has no value: leave it out or give one", field.JSONName())
+		return
+	}
+	if value.Kind != yaml.ScalarNode {
+		return // right for a message, refused by protoyaml for everything else
+	}
+	switch field.Kind() {
+	case protoreflect.EnumKind:
+		s.enum(field, value)
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		switch {
+		case value.Tag == "!!int" && strings.HasPrefix(value.Value, "-"):
+			s.add(value, "%s cannot be negative", field.JSONName())
+		case value.Tag != "!!int":
+			s.add(value, "%s wants a whole number, not %q", field.JSONName(), value.Value)
+		}
+	}
+}
+
+func (s *strict) enum(field protoreflect.FieldDescriptor, value *yaml.Node) {
+	found, ok := enumname.Find(field.Enum(), value.Value)
+	if !ok {
+		s.add(value, "%s cannot be %q; choose from: %s",
+			field.JSONName(), value.Value, strings.Join(enumname.Choices(field.Enum()), ", "))
+		return
+	}
+	value.Value = string(found.Name())
+}
+
+func (s *strict) add(n *yaml.Node, format string, args ...any) {
+	s.problems = append(s.problems, Problem{
+		Line: n.Line, Column: n.Column, Text: bounded(fmt.Sprintf(format, args...)),
+	})
+}
+
+func fieldNames(fields protoreflect.FieldDescriptors) string {
+	names := make([]string, fields.Len())
+	for i := range names {
+		names[i] = fields.Get(i).JSONName()
+	}
+	return strings.Join(names, ", ")
+}
