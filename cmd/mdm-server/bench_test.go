@@ -104,7 +104,7 @@ func benchCheckIn(b *testing.B, d sqldb.Dialect, digits func(n int) uint32) {
 	spread(b, benchCallers, func(caller, n int) error {
 		r := reports[caller]
 		now := time.Now()
-		r.ObservedAt.Seconds, r.ObservedAt.Nanos = now.Unix(), int32(now.Nanosecond()) //nolint:gosec // below a second
+		r.ObservedAt.Seconds, r.ObservedAt.Nanos = now.Unix(), int32(now.Nanosecond())
 		r.Posture.Locks[0].Length = digits(n)
 		_, err := list[caller].compliance.CheckIn(context.Background(), r)
 		return err
@@ -115,7 +115,7 @@ func unchanged(int) uint32 { return 8 }
 
 // changing gives another length at each report, and never one that turns the
 // verdict: what is measured is a changed posture and verdict, stored.
-func changing(n int) uint32 { return 8 + uint32(n/benchCallers)%200 } //nolint:gosec // small
+func changing(n int) uint32 { return 8 + uint32(n/benchCallers)%200 }
 
 func BenchmarkCheckinUnchangedSQLite(b *testing.B) {
 	b.Run("product", func(b *testing.B) { benchCheckIn(b, sqldb.SQLite, unchanged) })

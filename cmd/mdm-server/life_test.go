@@ -373,4 +373,3 @@ func TestOldReportNeverOverwrites(t *testing.T) {
 		}
 	})
 }
-

@@ -27,10 +27,10 @@ import (
 
 // virtual is a phone with the real agent on it.
 type virtual struct {
-	dir     string
-	phone   *phone.Phone
-	agent   *agent.Agent
-	id      string
+	dir   string
+	phone *phone.Phone
+	agent *agent.Agent
+	id    string
 }
 
 // newVirtual makes a phone in a folder with a personal side.

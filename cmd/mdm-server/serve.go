@@ -172,9 +172,7 @@ func (p *parts) keepHouse(ctx context.Context) {
 		case <-sweep.C:
 			p.sweep(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			p.flush(last)
+			p.lastFlush(ctx)
 			return
 		}
 	}
@@ -185,6 +183,13 @@ func (p *parts) flush(ctx context.Context) {
 	p.note(ctx, "flush evidence", p.compliance.FlushEvidence(ctx))
 }
 
+// lastFlush writes after ctx has ended.
+func (p *parts) lastFlush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	p.flush(ctx)
+}
+
 func (p *parts) sweep(ctx context.Context) {
 	p.note(ctx, "sweep enrolments", p.enroll.Sweep(ctx))
 	p.note(ctx, "sweep verdicts", p.compliance.Sweep(ctx))
@@ -192,10 +197,10 @@ func (p *parts) sweep(ctx context.Context) {
 	p.note(ctx, "sweep orders", err)
 }
 
-// note logs what house-keeping could not do; it is tried again at the next turn.
-func (p *parts) note(ctx context.Context, what string, err error) {
+// note logs a chore of house-keeping that failed; it is done at the next turn.
+func (p *parts) note(ctx context.Context, chore string, err error) {
 	if err != nil && ctx.Err() == nil {
-		p.log.LogAttrs(ctx, slog.LevelError, what, slog.Any("err", err))
+		p.log.LogAttrs(ctx, slog.LevelError, "house-keeping failed", slog.String("chore", chore), slog.Any("err", err))
 	}
 }
 

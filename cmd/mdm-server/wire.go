@@ -25,7 +25,6 @@ import (
 	"ringfence/internal/enroll"
 	"ringfence/internal/enroll/enrolldb"
 	"ringfence/internal/enroll/enrollrpc"
-	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 	"ringfence/internal/pki"
 	"ringfence/internal/rpc"
@@ -183,7 +182,7 @@ func (p *parts) phone(ctx context.Context, leaf *x509.Certificate) (identity.Cal
 	}
 	caller, err := p.enroll.Identify(ctx, pki.FormatSerial(leaf.SerialNumber))
 	if err != nil {
-		return identity.Caller{}, refusal(err)
+		return identity.Caller{}, err
 	}
 	p.enroll.Touch(caller.Device, p.now())
 	return caller, nil
@@ -194,20 +193,7 @@ func (p *parts) administrator(ctx context.Context, leaf *x509.Certificate) (iden
 	if leaf == nil {
 		return identity.Caller{}, nil
 	}
-	caller, err := p.enroll.IdentifyAdmin(ctx, pki.FormatSerial(leaf.SerialNumber))
-	if err != nil {
-		return identity.Caller{}, refusal(err)
-	}
-	return caller, nil
-}
-
-// refusal makes the reason why a certificate does not count into the edge's
-// own kind of no: it is about who calls, not about what they may.
-func refusal(err error) error {
-	if fault.KindOf(err) != fault.Denied {
-		return err
-	}
-	return rpc.Unauthenticated(fault.ReasonOf(err), err.Error())
+	return p.enroll.IdentifyAdmin(ctx, pki.FormatSerial(leaf.SerialNumber))
 }
 
 // newID makes 32 lower-case hex digits that nobody can guess.

@@ -107,7 +107,7 @@ func (s *story) caPin() (string, error) {
 // checkDisk looks at the phone's disk after the wipe.
 func (s *story) checkDisk() error {
 	if _, err := os.Stat(s.path("phone", "data", "user", "10")); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the work profile is still on the phone (%v)", err)
+		return errors.Join(errStillThere, err)
 	}
 	s.say("the work profile is gone from the phone")
 	for _, dir := range []string{"keystore", "certs", "cacerts", "vpn"} {
@@ -131,3 +131,5 @@ func (s *story) checkDisk() error {
 	s.say("the personal side holds %d files, digest %s: byte for byte as before", after.files, after.short())
 	return nil
 }
+
+var errStillThere = errors.New("the work profile is still on the phone")

@@ -45,7 +45,7 @@ func BenchmarkCall(b *testing.B) {
 	endless := Rate{PerSecond: 1e9, Burst: 1e9}
 	l := start(b, func(c *Config) {
 		c.Limits.Device = endless
-		c.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+		c.Log = slog.New(slog.NewJSONHandler(struct{ io.Writer }{io.Discard}, nil))
 		begin := time.Now()
 		c.Now = func() time.Time { return noon.Add(time.Since(begin)) }
 	})

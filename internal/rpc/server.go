@@ -129,10 +129,8 @@ func (s *Server) options() []grpc.ServerOption {
 			Time:    5 * time.Minute,
 			Timeout: 20 * time.Second,
 		}),
-		// An idle phone should cost little: TLS has a read buffer already, and
-		// write buffers are needed only while something is written.
+		// An idle phone should cost little, and TLS has a read buffer already.
 		grpc.ReadBufferSize(0),
-		grpc.SharedWriteBuffer(true),
 	}
 }
 
@@ -198,8 +196,9 @@ func (s *Server) bound(ctx context.Context, info *tap.Info) (context.Context, er
 	if !s.unary[info.FullMethodName] {
 		return ctx, nil
 	}
+	//nolint:gosec // G118: the parent is cancelled when the call ends, and ctx with it
 	ctx, cancel := context.WithTimeout(ctx, s.config.Limits.CallTime)
-	_ = cancel // the parent is cancelled when the call ends, and ctx with it
+	_ = cancel
 	return ctx, nil
 }
 

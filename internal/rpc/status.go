@@ -25,9 +25,17 @@ const (
 	CertificateExpired = "CERTIFICATE_EXPIRED"
 	// CertificateSuperseded: a newer one has been used.
 	CertificateSuperseded = "CERTIFICATE_SUPERSEDED"
+	// CertificateRevoked: it was taken back.
+	CertificateRevoked = "CERTIFICATE_REVOKED"
 	// EnrollmentEnded: the enrolment it belongs to is over.
 	EnrollmentEnded = "ENROLLMENT_ENDED"
 )
+
+// aboutTheCaller are the reasons of Denied faults that say that the caller is
+// nobody here, or nobody any more; it may become so in the middle of a call.
+var aboutTheCaller = map[string]bool{
+	CertificateUnknown: true, CertificateSuperseded: true, CertificateRevoked: true, EnrollmentEnded: true,
+}
 
 // The reasons of ResourceExhausted answers.
 const (
@@ -56,8 +64,8 @@ type edgeError struct {
 
 func (e *edgeError) Error() string { return e.message }
 
-// Unauthenticated makes the error of a caller that is not, or no longer, known.
-// A CallerFunc returns it. Reason is one of the constants above.
+// Unauthenticated makes the error of a caller that is not known. Reason is one
+// of the constants above.
 func Unauthenticated(reason, message string) error {
 	return &edgeError{code: codes.Unauthenticated, reason: reason, message: message}
 }
@@ -89,7 +97,11 @@ func outcomeOf(err error) outcome {
 		return outcome{code: e.code, reason: e.reason, message: e.message}
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind != fault.Internal && int(e.Kind) < len(codeOfKind) {
-		return outcome{code: codeOfKind[e.Kind], reason: e.Reason, message: e.Message, fields: e.Fields}
+		code := codeOfKind[e.Kind]
+		if e.Kind == fault.Denied && aboutTheCaller[e.Reason] {
+			code = codes.Unauthenticated
+		}
+		return outcome{code: code, reason: e.Reason, message: e.Message, fields: e.Fields}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -48,7 +48,7 @@ func validate(v protovalidate.Validator, m proto.Message) error {
 func compileRules(v protovalidate.Validator, d *grpc.ServiceDesc) error {
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(d.ServiceName))
 	if err != nil {
-		return nil // made by hand, with messages of other packages
+		return nil //nolint:nilerr // made by hand, with messages of other packages
 	}
 	service, ok := found.(protoreflect.ServiceDescriptor)
 	if !ok {
