@@ -129,7 +129,10 @@ func headline(s *status.Status) string {
 func writeFields(b *strings.Builder, message string, d *errdetails.BadRequest) {
 	fields := d.GetFieldViolations()
 	for _, f := range fields {
-		line := f.GetField() + ": " + f.GetDescription()
+		line := f.GetDescription()
+		if f.GetField() != "" { // a rule about the whole request names none
+			line = f.GetField() + ": " + line
+		}
 		if len(fields) == 1 && line == message {
 			return
 		}

@@ -38,9 +38,17 @@ func validate(v protovalidate.Validator, m proto.Message) error {
 	}
 	f.Message = "the request is not valid"
 	if len(f.Fields) > 0 {
-		f.Message = cut(f.Fields[0].Name + ": " + f.Fields[0].Problem)
+		f.Message = cut(complaint(f.Fields[0]))
 	}
 	return f
+}
+
+// complaint is one line of words. A rule about the whole request names no field.
+func complaint(f fault.Field) string {
+	if f.Name == "" {
+		return f.Problem
+	}
+	return f.Name + ": " + f.Problem
 }
 
 // compileRules has the validation rules of a service's requests compiled, so

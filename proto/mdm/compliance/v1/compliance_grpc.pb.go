@@ -57,7 +57,8 @@ type ComplianceServiceClient interface {
 	// than the last one's is not stored; the answer then judges the stored one.
 	//
 	// Errors: UNAUTHENTICATED, INVALID_ARGUMENT with BadRequest (observed_at
-	// more than five minutes ahead of the server's clock, among others).
+	// more than five minutes ahead of the server's clock, among others), ABORTED
+	// (several reports of one device at once: retry).
 	//
 	// Caller: an enrolled device.
 	CheckIn(ctx context.Context, in *CheckInRequest, opts ...grpc.CallOption) (*CheckInResponse, error)
@@ -68,7 +69,8 @@ type ComplianceServiceClient interface {
 	// Errors: NOT_FOUND (no such alias in the manifest), INVALID_ARGUMENT with
 	// BadRequest (malformed or weak request, or not of the asked key type),
 	// FAILED_PRECONDITION with reason TEMPLATE_EMPTY (a template needs a value
-	// the device does not have), UNAUTHENTICATED.
+	// the device does not have), TEMPLATE_INVALID (the value does not fit the
+	// name) or KEY_REVOKED (make a new key), UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	IssueCertificate(ctx context.Context, in *IssueCertificateRequest, opts ...grpc.CallOption) (*IssueCertificateResponse, error)
@@ -160,7 +162,8 @@ type ComplianceServiceServer interface {
 	// than the last one's is not stored; the answer then judges the stored one.
 	//
 	// Errors: UNAUTHENTICATED, INVALID_ARGUMENT with BadRequest (observed_at
-	// more than five minutes ahead of the server's clock, among others).
+	// more than five minutes ahead of the server's clock, among others), ABORTED
+	// (several reports of one device at once: retry).
 	//
 	// Caller: an enrolled device.
 	CheckIn(context.Context, *CheckInRequest) (*CheckInResponse, error)
@@ -171,7 +174,8 @@ type ComplianceServiceServer interface {
 	// Errors: NOT_FOUND (no such alias in the manifest), INVALID_ARGUMENT with
 	// BadRequest (malformed or weak request, or not of the asked key type),
 	// FAILED_PRECONDITION with reason TEMPLATE_EMPTY (a template needs a value
-	// the device does not have), UNAUTHENTICATED.
+	// the device does not have), TEMPLATE_INVALID (the value does not fit the
+	// name) or KEY_REVOKED (make a new key), UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	IssueCertificate(context.Context, *IssueCertificateRequest) (*IssueCertificateResponse, error)
@@ -334,7 +338,8 @@ type ComplianceAdminServiceClient interface {
 	// revision, or nothing where it is so already. Safe to retry.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, ABORTED with reason
-	// REVISION_MOVED when expected_revision is given and is not the latest.
+	// REVISION_MOVED when expected_revision is given and is not the latest, save
+	// where the policy is as given already.
 	//
 	// Caller: an administrator.
 	ApplyPolicy(ctx context.Context, in *ApplyPolicyRequest, opts ...grpc.CallOption) (*ApplyPolicyResponse, error)
@@ -485,7 +490,8 @@ type ComplianceAdminServiceServer interface {
 	// revision, or nothing where it is so already. Safe to retry.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, ABORTED with reason
-	// REVISION_MOVED when expected_revision is given and is not the latest.
+	// REVISION_MOVED when expected_revision is given and is not the latest, save
+	// where the policy is as given already.
 	//
 	// Caller: an administrator.
 	ApplyPolicy(context.Context, *ApplyPolicyRequest) (*ApplyPolicyResponse, error)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"ringfence/agent"
+	"ringfence/agent/phone"
+	"ringfence/agent/session"
+)
+
+// program is what the commands share.
+type program struct {
+	env   environment
+	dir   string
+	debug bool
+}
+
+func newRoot(env environment) *cobra.Command {
+	p := &program{env: env}
+	root := &cobra.Command{
+		Use:   "mdm-agent",
+		Short: "The reference device agent: a virtual Android phone in a folder",
+		Long: `mdm-agent makes a folder a virtual Android phone and is the agent on it: it
+enrols the phone with a server, keeps it as policy asks, reports how it is, and
+carries out orders to take the work side back.
+
+The folder is laid out as Android lays out its data: data/user/0 is the person's
+side, data/user/10 the work profile. See "mdm-agent show".
+
+Exit codes: 0 done; 1 it did not work; 2 the command is written wrongly.`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&p.dir, "phone", env.getenv("MDM_PHONE"), "folder of the phone (env MDM_PHONE)")
+	root.PersistentFlags().BoolVar(&p.debug, "debug", false, "log more")
+	root.AddCommand(p.enrollCommand(), p.runCommand(), p.setCommand(), p.showCommand(), p.leaveCommand())
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasParent() {
+		return usagef("there is no command %q: see mdm-agent --help", args[0])
+	}
+	return usagef("%q is not expected: see %s --help", args[0], cmd.CommandPath())
+}
+
+// log writes to standard error, where neither keys nor tokens ever go.
+func (p *program) log() *slog.Logger {
+	level := slog.LevelInfo
+	if p.debug {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(p.env.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// open opens the phone.
+func (p *program) open(create bool) (*phone.Phone, error) {
+	if p.dir == "" {
+		return nil, usagef("which phone? Give --phone DIR or set MDM_PHONE")
+	}
+	return phone.Open(p.dir, phone.Options{Create: create, Now: p.env.now})
+}
+
+// agent opens the phone for this process alone, as its agent.
+func (p *program) agent(create bool, fn func(*phone.Phone, *agent.Agent) error) error {
+	d, err := p.open(create)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	release, err := d.Claim()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return fn(d, agent.New(d, agent.Options{Now: p.env.now, Log: p.log()}))
+}
+
+// explain adds to an error what a person can do about it.
+func explain(err error) error {
+	for _, hint := range []struct {
+		err  error
+		text string
+	}{
+		{phone.ErrNoPhone, `make one with "mdm-agent enroll" or "mdm-agent set"`},
+		{phone.ErrLocked, `stop the other "mdm-agent run" first`},
+		{session.ErrNotEnrolled, `enrol it with "mdm-agent enroll"; "mdm-agent show" tells what was before`},
+		{session.ErrEnrolled, `leave first with "mdm-agent leave", or use another --phone`},
+	} {
+		if errors.Is(err, hint.err) {
+			return fmt.Errorf("%w: %s", err, hint.text)
+		}
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package compliancedb
+
+import (
+	"context"
+
+	"ringfence/internal/compliance"
+	"ringfence/internal/device"
+	"ringfence/internal/sqldb"
+)
+
+const stateSQL = `SELECT g.generation, r.epoch, r.version, r.generation, r.report, r.verdict
+FROM compliance_generation g LEFT JOIN compliance_reports r ON r.device_id = ?`
+
+// State gives the stored state and the generation of the policies.
+func (s *Store) State(ctx context.Context, id device.ID) (compliance.State, uint64, error) {
+	var current uint64
+	var epoch, version, generation *uint64
+	var report, verdict []byte
+	err := s.row(ctx, stateSQL, []any{string(id)}, []any{&current, &epoch, &version, &generation, &report, &verdict})
+	state := compliance.State{Device: id}
+	if err != nil || version == nil {
+		return state, current, err
+	}
+	state.Epoch, state.Version, state.Generation = device.Epoch(*epoch), *version, *generation
+	if state.Report, err = decodeReport(report); err != nil {
+		return compliance.State{}, 0, sqldb.Fault(err)
+	}
+	if state.Verdict, err = decodeVerdict(verdict); err != nil {
+		return compliance.State{}, 0, sqldb.Fault(err)
+	}
+	return state, current, nil
+}
+
+// saveSQL is one statement, so that the database itself refuses what is older,
+// whoever writes at the same time.
+const saveSQL = `INSERT INTO compliance_reports AS old
+	(device_id, epoch, version, generation, observed_at, standing, changes_at, report, verdict)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (device_id) DO UPDATE SET
+	epoch = excluded.epoch, version = excluded.version, generation = excluded.generation,
+	observed_at = excluded.observed_at, standing = excluded.standing, changes_at = excluded.changes_at,
+	report = excluded.report, verdict = excluded.verdict
+WHERE old.version = excluded.version - 1
+	AND (old.epoch < excluded.epoch OR old.epoch = excluded.epoch AND old.observed_at <= excluded.observed_at)`
+
+// Save stores a state if the stored one is still the one it was made from.
+func (s *Store) Save(ctx context.Context, w compliance.Write) (bool, error) {
+	args := saveArgs(w.State)
+	saved := false
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		saved, err = save(tx, args, w)
+		return err
+	})
+	return saved && err == nil, err
+}
+
+// SaveAll does so for many, in one transaction.
+func (s *Store) SaveAll(ctx context.Context, writes []compliance.Write) ([]bool, error) {
+	saved := make([]bool, len(writes))
+	args := make([][]any, len(writes))
+	for i, w := range writes {
+		args[i] = saveArgs(w.State)
+	}
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		for i, w := range writes {
+			if saved[i], err = save(tx, args[i], w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return saved, nil
+}
+
+// saveArgs are made before the transaction, which others wait for.
+func saveArgs(s compliance.State) []any {
+	return []any{
+		string(s.Device), int64(s.Epoch), int64(s.Version + 1), int64(s.Generation), micros(s.Report.ObservedAt),
+		int64(s.Verdict.Standing), microsOrNull(s.Verdict.ChangesAt), encodeReport(s.Report), encodeVerdict(s.Verdict),
+	}
+}
+
+func save(tx *sqldb.Tx, args []any, w compliance.Write) (bool, error) {
+	n, err := tx.Exec(saveSQL, args...)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	for _, e := range w.Entries {
+		if err := tx.Record(e); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+const dueSQL = `SELECT device_id FROM compliance_reports
+WHERE device_id > ? AND (changes_at <= ? OR generation < ?) ORDER BY device_id LIMIT ?`
+
+// Due gives devices whose verdict may have changed without a report.
+func (s *Store) Due(ctx context.Context, d compliance.Due) ([]device.ID, error) {
+	var ids []string
+	err := s.db.Read(ctx).Raw(dueSQL, string(d.After), micros(d.Until), int64(d.Generation), d.Limit).Scan(&ids).Error
+	return each(ids, func(id string) device.ID { return device.ID(id) }), sqldb.Fault(err)
+}
+
+// Forget drops the state of a device's epochs up to this one. What explains it
+// is the record of the enrolment's end.
+func (s *Store) Forget(ctx context.Context, id device.ID, epoch device.Epoch) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return forget(tx, id, epoch) })
+}
+
+func forget(tx *sqldb.Tx, id device.ID, epoch device.Epoch) error {
+	_, err := tx.Exec("DELETE FROM compliance_reports WHERE device_id = ? AND epoch <= ?", string(id), int64(epoch))
+	return err
+}
