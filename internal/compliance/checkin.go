@@ -39,17 +39,19 @@ func (s *Service) CheckIn(ctx context.Context, caller identity.Caller, r Report)
 		if slot.state.Epoch > caller.Epoch {
 			return CheckInAnswer{}, ErrEnrollmentEnded
 		}
+		facts := factsOf(caller)
 		c := checkIn{
-			device: factsOf(caller), report: r, now: now, limits: s.config.Limits,
+			device: facts, manifest: snap.demand(facts).manifest, generation: snap.generation,
+			report: r, now: now, limits: s.config.Limits,
 			actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID},
 		}
-		next := c.judge(slot.state, snap)
+		next := c.judge(slot.state)
 		stored, err := s.keep(ctx, slot, next)
 		if err != nil {
 			return CheckInAnswer{}, err
 		}
 		if stored {
-			return s.answer(next.write.State.Verdict, snap.demand(c.device).manifest, now), nil
+			return s.answer(next.write.State.Verdict, c.manifest, now), nil
 		}
 		// Another server stored a report of this device meanwhile.
 		if try == maxTries {
@@ -130,16 +132,18 @@ type outcome struct {
 // checkIn is one report on its way to a verdict.
 type checkIn struct {
 	device Device
-	report Report
-	now    time.Time
-	limits Limits
+	// manifest is what is asked of the device, by policies of this generation.
+	manifest   *Manifest
+	generation uint64
+	report     Report
+	now        time.Time
+	limits     Limits
 	// actor names who caused what happens now.
 	actor audit.Entry
 }
 
 // judge gives the state that follows the stored one.
-func (c checkIn) judge(stored State, snap *snapshot) outcome {
-	manifest := snap.demand(c.device).manifest
+func (c *checkIn) judge(stored State) outcome {
 	if stored.Epoch != c.device.Epoch {
 		// What an earlier enrolment reported is void.
 		stored = State{Device: c.device.ID, Epoch: c.device.Epoch, Version: stored.Version, Verdict: Verdict{Standing: Unknown}}
@@ -148,7 +152,7 @@ func (c checkIn) judge(stored State, snap *snapshot) outcome {
 	o := outcome{write: Write{State: stored}}
 	next := &o.write.State
 	if heard {
-		c.lapse(&o.write, manifest)
+		c.lapse(&o.write)
 	}
 	switch {
 	case !heard || !c.report.ObservedAt.Before(stored.Report.ObservedAt) && !c.report.SameContent(stored.Report):
@@ -157,8 +161,8 @@ func (c checkIn) judge(stored State, snap *snapshot) outcome {
 		next.Report.ObservedAt, o.change = c.report.ObservedAt, laterLook
 	}
 	previous := next.Verdict
-	next.Verdict = Evaluate(Evidence{Manifest: manifest, Report: &next.Report, Previous: previous, Limits: c.limits}, c.now)
-	next.Generation = snap.generation
+	next.Verdict = Evaluate(Evidence{Manifest: c.manifest, Report: &next.Report, Previous: previous, Limits: c.limits}, c.now)
+	next.Generation = c.generation
 	c.record(&o.write, c.actor, previous.Standing)
 	if !next.Verdict.sameSubstance(stored.Verdict) {
 		o.change = substance
@@ -168,19 +172,19 @@ func (c checkIn) judge(stored State, snap *snapshot) outcome {
 
 // lapse lets the time catch up that has passed since the stored verdict: if it
 // has turned meanwhile, that is recorded before anything new is heard.
-func (c checkIn) lapse(w *Write, manifest *Manifest) {
+func (c *checkIn) lapse(w *Write) {
 	before := w.State.Verdict
 	if before.ChangesAt.IsZero() || c.now.Before(before.ChangesAt) {
 		return
 	}
 	w.State.Verdict = Evaluate(Evidence{
-		Manifest: manifest, Report: &w.State.Report, Previous: before, Limits: c.limits,
+		Manifest: c.manifest, Report: &w.State.Report, Previous: before, Limits: c.limits,
 	}, c.now)
 	c.record(w, audit.Entry{Actor: "server"}, before.Standing)
 }
 
 // record adds the entry that explains a change of standing.
-func (c checkIn) record(w *Write, by audit.Entry, before Standing) {
+func (c *checkIn) record(w *Write, by audit.Entry, before Standing) {
 	v := w.State.Verdict
 	if v.Standing == before {
 		return

@@ -27,7 +27,7 @@ var (
 		"a template gives no valid name for this device")
 	ErrKeyRevoked = fault.New(fault.Refused, ReasonKeyRevoked,
 		"the certificate for this key was revoked: make a new key")
-	ErrEnrollmentEnded = fault.New(fault.Refused, ReasonEnrollmentEnded,
+	ErrEnrollmentEnded = fault.New(fault.Denied, ReasonEnrollmentEnded,
 		"the enrolment has ended")
 )
 

@@ -25,7 +25,7 @@ type snapshot struct {
 	byUser   map[string][]int
 	byDevice map[device.ID][]int
 	// named holds every group, user and device that any policy speaks of.
-	named map[Assignment]struct{}
+	named [TargetDevice + 1]map[string]struct{}
 
 	mu      sync.RWMutex // guards what follows
 	classes map[class]*demand
@@ -52,7 +52,6 @@ func newSnapshot(policies []Policy, generation uint64) *snapshot {
 		byGroup:    make(map[string][]int),
 		byUser:     make(map[string][]int),
 		byDevice:   make(map[device.ID][]int),
-		named:      make(map[Assignment]struct{}),
 		classes:    make(map[class]*demand),
 		sets:       make(map[string]*demand),
 	}
@@ -66,7 +65,10 @@ func newSnapshot(policies []Policy, generation uint64) *snapshot {
 }
 
 func (s *snapshot) index(policy int, a Assignment) {
-	s.named[Assignment{Kind: a.Kind, Name: a.Name}] = struct{}{}
+	if s.named[a.Kind] == nil {
+		s.named[a.Kind] = make(map[string]struct{})
+	}
+	s.named[a.Kind][a.Name] = struct{}{}
 	if a.Exclude {
 		return
 	}
@@ -85,13 +87,13 @@ func (s *snapshot) index(policy int, a Assignment) {
 // classOf leaves out what no policy speaks of.
 func (s *snapshot) classOf(d Device) class {
 	c := class{mode: d.Mode}
-	if _, named := s.named[Assignment{Kind: TargetGroup, Name: d.Group}]; named {
+	if _, named := s.named[TargetGroup][d.Group]; named {
 		c.group = d.Group
 	}
-	if _, named := s.named[Assignment{Kind: TargetUser, Name: d.User}]; named {
+	if _, named := s.named[TargetUser][d.User]; named {
 		c.user = d.User
 	}
-	if _, named := s.named[Assignment{Kind: TargetDevice, Name: string(d.ID)}]; named {
+	if _, named := s.named[TargetDevice][string(d.ID)]; named {
 		c.device = d.ID
 	}
 	return c

@@ -82,11 +82,12 @@ func (s *Service) rejudge(ctx context.Context, slot *slot, id device.ID, now tim
 		return Write{}, false, s.config.Reports.Forget(ctx, id, epoch)
 	}
 	c := checkIn{
-		device: facts, report: slot.state.Report, now: now, limits: s.config.Limits,
+		device: facts, manifest: snap.demand(facts).manifest, generation: snap.generation,
+		report: slot.state.Report, now: now, limits: s.config.Limits,
 		actor: audit.Entry{Actor: "server"},
 	}
 	// Stored in any case: by then it is no longer due.
-	return c.judge(slot.state, snap).write, true, nil
+	return c.judge(slot.state).write, true, nil
 }
 
 // upkeepAll holds the slots of the devices, lets change say for each what to
