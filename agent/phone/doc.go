@@ -1,0 +1,24 @@
+// Package phone is a virtual Android phone in a folder, laid out as Android
+// lays out its data:
+//
+//	data/user/0/<package>/               the person's side
+//	data/user/0/<package>/work-account/  an app's work data where there is no work profile
+//	data/user/10/<package>/              the work profile, while there is one
+//	misc/keystore/                       private keys, mode 0600
+//	misc/certs/                          client certificates, one record an alias
+//	misc/cacerts/                        certificate authorities installed by policy
+//	misc/vpn/                            VPN connections
+//	misc/policy/                         the manifest, its results, the PIN rules
+//	agent/                               the agent's own: state, journal, settings
+//
+// It is what the agent's rooms need of a phone: a store for session, a device
+// for policy and for wipe.
+//
+// Of the person's side the package can name one thing, the work-account folder
+// of an app, and removes it when an order names the app. It opens folders one
+// by one and never through a symbolic link, so that a link in the work profile
+// that points at the person's files leads nowhere: what is removed is the link.
+//
+// Every write is whole or absent (temporary file, fsync, rename, fsync of the
+// folder), and one agent at a time works on a phone.
+package phone

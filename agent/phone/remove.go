@@ -1,0 +1,255 @@
+package phone
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"ringfence/agent/wipe"
+)
+
+// The steps of a removal. Keys go early: with them goes what the company's
+// servers would still accept, should the rest take long.
+const (
+	stepVPN         = "vpn"
+	stepCredentials = "credentials"
+	stepRoots       = "roots"
+	stepPolicy      = "policy"
+	stepProfile     = "profile"  // what is in the profile beside packages, and the profile
+	packagePrefix   = "package:" // one package of the work profile
+	appPrefix       = "app:"     // the work data of one app, wherever it is
+)
+
+// Steps names the steps for a scope.
+func (p *Phone) Steps(s wipe.Scope) ([]string, error) {
+	var steps []string
+	if !s.WorkProfile {
+		for _, name := range s.Packages {
+			if !wipe.ValidPackage(name) {
+				return nil, fmt.Errorf("%.40q is not a package name", name)
+			}
+			steps = append(steps, appPrefix+name)
+		}
+		return steps, nil
+	}
+	packages, err := p.workPackages()
+	if err != nil {
+		return nil, err
+	}
+	steps = []string{stepVPN, stepCredentials}
+	for _, name := range packages {
+		steps = append(steps, packagePrefix+name)
+	}
+	return append(steps, stepRoots, stepPolicy, stepProfile), nil
+}
+
+// workPackages lists the packages of the work profile, in order. A link is not
+// a package.
+func (p *Phone) workPackages() ([]string, error) {
+	var packages []string
+	err := p.within(profileDir, func(profile *os.Root) error {
+		entries, err := fs.ReadDir(profile.FS(), ".")
+		for _, e := range entries {
+			if e.IsDir() && wipe.ValidPackage(e.Name()) {
+				packages = append(packages, e.Name())
+			}
+		}
+		return err
+	})
+	slices.Sort(packages)
+	return packages, err
+}
+
+// within runs fn on the folder at a path, if there is one. What is not a plain
+// folder holds nothing.
+func (p *Phone) within(dir string, fn func(*os.Root) error) error {
+	err := p.in(dir, fn)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotPlain) {
+		return nil
+	}
+	return err
+}
+
+// Measure counts what a step would remove now.
+func (p *Phone) Measure(step string) (wipe.Tally, error) {
+	var t wipe.Tally
+	switch {
+	case step == stepVPN, step == stepRoots, step == stepPolicy:
+		return t, nil // settings, not data: they are not counted
+	case step == stepCredentials:
+		return p.countCredentials()
+	case step == stepProfile:
+		return p.countLoose()
+	}
+	if name, ok := packageOf(step, packagePrefix); ok {
+		t.Packages = []string{name}
+		err := p.within(profileDir, func(profile *os.Root) error { return count(profile, name, &t) })
+		return t, err
+	}
+	if name, ok := packageOf(step, appPrefix); ok {
+		return p.countApp(name)
+	}
+	return t, fmt.Errorf("%q is not a step", step)
+}
+
+// packageOf gives the package that a step is about.
+func packageOf(step, prefix string) (string, bool) {
+	name, ok := strings.CutPrefix(step, prefix)
+	return name, ok && wipe.ValidPackage(name)
+}
+
+func (p *Phone) countCredentials() (wipe.Tally, error) {
+	keys, err := p.keysWith(clientPrefix)
+	if err != nil {
+		return wipe.Tally{}, err
+	}
+	records, err := p.Certificates()
+	t := wipe.Tally{Keys: uint64(len(keys))}
+	for _, r := range records {
+		if r.Current != nil {
+			t.Certificates++
+		}
+	}
+	return t, err
+}
+
+// countLoose counts what lies in the profile and is not a package.
+func (p *Phone) countLoose() (t wipe.Tally, err error) {
+	packages, err := p.workPackages()
+	if err != nil {
+		return t, err
+	}
+	err = p.within(profileDir, func(profile *os.Root) error {
+		entries, err := fs.ReadDir(profile.FS(), ".")
+		for _, e := range entries {
+			if !slices.Contains(packages, e.Name()) {
+				err = errors.Join(err, count(profile, e.Name(), &t))
+			}
+		}
+		return err
+	})
+	return t, err
+}
+
+func (p *Phone) countApp(name string) (t wipe.Tally, err error) {
+	err = errors.Join(
+		p.within(profileDir+"/"+name, func(app *os.Root) error { return count(app, ".", &t) }),
+		p.within(personalDir+"/"+name, func(app *os.Root) error { return count(app, workAccount, &t) }),
+	)
+	if t.Files > 0 {
+		t.Packages = []string{name}
+	}
+	return t, err
+}
+
+// count adds the files below name up, and their sizes. Links count as files and
+// are not followed.
+func count(folder *os.Root, name string, t *wipe.Tally) error {
+	info, err := folder.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	add := func(info fs.FileInfo) {
+		t.Files++
+		if info.Mode().IsRegular() {
+			t.Bytes += uint64(max(info.Size(), 0))
+		}
+	}
+	if !info.IsDir() { // WalkDir would follow a link it begins at
+		add(info)
+		return nil
+	}
+	return fs.WalkDir(folder.FS(), name, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		add(info)
+		return nil
+	})
+}
+
+// Remove takes a step.
+func (p *Phone) Remove(step string, progress func()) error {
+	switch step {
+	case stepVPN:
+		return p.within(vpnDir, func(f *os.Root) error { return empty(f, progress) })
+	case stepCredentials:
+		return p.removeCredentials(progress)
+	case stepRoots:
+		return p.within(cacertsDir, func(f *os.Root) error { return empty(f, progress) })
+	case stepPolicy:
+		return p.within(policyDir, func(f *os.Root) error { return empty(f, progress) })
+	case stepProfile:
+		return p.within(profilesDir, func(f *os.Root) error { return removeTree(f, profileName, progress) })
+	}
+	if name, ok := packageOf(step, packagePrefix); ok {
+		return p.within(profileDir, func(profile *os.Root) error { return removeTree(profile, name, progress) })
+	}
+	if name, ok := packageOf(step, appPrefix); ok {
+		return errors.Join(
+			p.within(profileDir+"/"+name, func(app *os.Root) error { return empty(app, progress) }),
+			p.within(personalDir+"/"+name, func(app *os.Root) error { return removeTree(app, workAccount, progress) }),
+		)
+	}
+	return fmt.Errorf("%q is not a step", step)
+}
+
+// removeCredentials destroys keys before the records that name them.
+func (p *Phone) removeCredentials(progress func()) error {
+	keys, err := p.keysWith(clientPrefix)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := p.DeleteKey(key); err != nil {
+			return err
+		}
+		progress()
+	}
+	return p.within(certsDir, func(f *os.Root) error { return empty(f, progress) })
+}
+
+// removeTree removes name and what is below it, durably. A link is removed, not
+// followed.
+func removeTree(folder *os.Root, name string, progress func()) error {
+	below, err := openStep(folder, name)
+	switch {
+	case err == nil:
+		err = empty(below, progress)
+		_ = below.Close()
+		if err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotPlain):
+		return err
+	}
+	if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// empty removes what is in a folder, durably, and leaves the folder.
+func empty(folder *os.Root, progress func()) error {
+	entries, err := fs.ReadDir(folder.FS(), ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := folder.RemoveAll(e.Name()); err != nil {
+			return err
+		}
+		progress()
+	}
+	return syncFolder(folder)
+}

@@ -1,0 +1,28 @@
+package session
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	compliancev1 "ringfence/proto/mdm/compliance/v1"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// timed bounds the calls that other packages make.
+type timed struct {
+	wipe       wipev1.WipeServiceClient
+	compliance compliancev1.ComplianceServiceClient
+}
+
+func (t timed) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest, o ...grpc.CallOption) (*wipev1.ReportOrderResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return t.wipe.ReportOrder(ctx, r, o...)
+}
+
+func (t timed) IssueCertificate(ctx context.Context, r *compliancev1.IssueCertificateRequest, o ...grpc.CallOption) (*compliancev1.IssueCertificateResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return t.compliance.IssueCertificate(ctx, r, o...)
+}

@@ -1,0 +1,60 @@
+package wipe
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+
+	"google.golang.org/grpc"
+
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// ErrNotEnrolled is a Device's answer when it belongs to nobody.
+var ErrNotEnrolled = errors.New("the phone is not enrolled")
+
+// Enrollment is what an order is checked against.
+type Enrollment struct {
+	DeviceID string
+	Epoch    uint64
+	// HasWorkProfile is true where work lives in a profile of its own.
+	HasWorkProfile bool
+	// Roots are the roots that the phone trusts for orders.
+	Roots []*x509.Certificate
+}
+
+// Device is the phone as this package needs it.
+type Device interface {
+	// Enrollment gives the present enrolment; ErrNotEnrolled without one.
+	Enrollment() (Enrollment, error)
+	// Busy says why the phone cannot act now, for example "in a call"; "" when
+	// it can.
+	Busy() (string, error)
+	// LoadJournal gives the journal; the zero one on a new phone.
+	LoadJournal() (Journal, error)
+	// SaveJournal replaces the journal. It is durable when it returns.
+	SaveJournal(Journal) error
+	Remover
+	// DestroyIdentity ends the enrolment on the phone: its keys and certificates
+	// are gone when it returns. Doing it again changes nothing.
+	DestroyIdentity() error
+}
+
+// Remover takes things away, step by step. It must be unable to name anything
+// but the work profile and the named apps' work data.
+type Remover interface {
+	// Steps names the steps for a scope, in order. A name means the same after
+	// a restart.
+	Steps(Scope) ([]string, error)
+	// Measure counts what a step would remove now.
+	Measure(step string) (Tally, error)
+	// Remove takes a step. It may find some or all of it done already. It calls
+	// progress often, so that tests can interrupt it anywhere.
+	Remove(step string, progress func()) error
+}
+
+// Reporter tells the server how far an order is. The generated client of
+// mdm.wipe.v1 is one.
+type Reporter interface {
+	ReportOrder(context.Context, *wipev1.ReportOrderRequest, ...grpc.CallOption) (*wipev1.ReportOrderResponse, error)
+}

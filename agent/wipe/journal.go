@@ -1,0 +1,152 @@
+package wipe
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	wipev1 "ringfence/proto/mdm/wipe/v1"
+)
+
+// Phase is how far the phone is with one order.
+type Phase string
+
+// The phases, in order; the last three are the other ways to end.
+const (
+	// Accepted: verified; the acknowledgement may or may not have reached the
+	// server. Nothing has been removed.
+	Accepted Phase = "accepted"
+	// Acknowledged: the server has kept the promise to act.
+	Acknowledged Phase = "acknowledged"
+	// Removed: everything is gone and the receipt is written.
+	Removed Phase = "removed"
+	// Reported: the server has kept the receipt.
+	Reported Phase = "reported"
+	// Finished: nothing is left to do.
+	Finished Phase = "finished"
+	// Cancelled: the server answered the acknowledgement with the order's end.
+	// Nothing was removed, and nothing will be, should the order come again.
+	Cancelled Phase = "cancelled"
+	// Dropped: the server did not take the acknowledgement, for another reason.
+	// Nothing was removed; an order that comes again is looked at again.
+	Dropped Phase = "dropped"
+	// Refused: the phone told the server that it cannot. Nothing was removed.
+	Refused Phase = "refused"
+)
+
+// keepPast is how many past orders are kept for people to see, however old.
+const keepPast = 100
+
+// Journal is what the phone knows of its orders.
+type Journal struct {
+	// Current is the order under way; nil without one.
+	Current *Entry `json:"current,omitempty"`
+	// Past are the orders that ended, oldest first. Those whose time has not
+	// passed are all kept, so that a replay is recognised.
+	Past []Entry `json:"past,omitempty"`
+}
+
+// Entry is one order in the journal.
+type Entry struct {
+	OrderID  string    `json:"orderId"`
+	Epoch    uint64    `json:"epoch"`
+	Scope    Scope     `json:"scope"`
+	NotAfter time.Time `json:"notAfter"`
+	Phase    Phase     `json:"phase"`
+	// ChangedAt is when the phase was reached.
+	ChangedAt time.Time `json:"changedAt"`
+	// Steps are the steps of the removal; nil until they have been measured.
+	Steps []Step `json:"steps,omitempty"`
+	// Receipt is present from Removed on.
+	Receipt *Receipt `json:"receipt,omitempty"`
+	// Outcome says in words how it ended.
+	Outcome string `json:"outcome,omitempty"`
+}
+
+// Step is one step of a removal.
+type Step struct {
+	Name    string `json:"name"`
+	Removes Tally  `json:"removes"`
+	Done    bool   `json:"done"`
+}
+
+// Tally counts what a step removes, or all of them together.
+type Tally struct {
+	Packages     []string `json:"packages,omitempty"`
+	Files        uint64   `json:"files,omitempty"`
+	Bytes        uint64   `json:"bytes,omitempty"`
+	Keys         uint64   `json:"keys,omitempty"`
+	Certificates uint64   `json:"certificates,omitempty"`
+}
+
+// Receipt is what the phone tells the server in the end.
+type Receipt struct {
+	FinishedAt time.Time `json:"finishedAt"`
+	Tally
+}
+
+// maxReceiptPackages is how many names a receipt may hold.
+const maxReceiptPackages = 5000
+
+// receiptFor adds the steps up.
+func receiptFor(steps []Step, now time.Time) *Receipt {
+	r := &Receipt{FinishedAt: now.UTC().Truncate(time.Microsecond)}
+	for _, s := range steps {
+		r.Packages = append(r.Packages, s.Removes.Packages...)
+		r.Files += s.Removes.Files
+		r.Bytes += s.Removes.Bytes
+		r.Keys += s.Removes.Keys
+		r.Certificates += s.Removes.Certificates
+	}
+	r.Packages = slices.DeleteFunc(r.Packages, func(name string) bool { return !ValidPackage(name) })
+	slices.Sort(r.Packages)
+	r.Packages = slices.Compact(r.Packages)
+	if len(r.Packages) > maxReceiptPackages {
+		r.Packages = r.Packages[:maxReceiptPackages]
+	}
+	return r
+}
+
+func (r *Receipt) wire() *wipev1.Receipt {
+	return &wipev1.Receipt{
+		FinishedAt:          timestamppb.New(r.FinishedAt),
+		Packages:            r.Packages,
+		FilesRemoved:        r.Files,
+		BytesRemoved:        r.Bytes,
+		KeysRemoved:         r.Keys,
+		CertificatesRemoved: r.Certificates,
+	}
+}
+
+// find gives the past entry of an order, nil if there is none.
+func (j *Journal) find(orderID string) *Entry {
+	for i := range j.Past {
+		if j.Past[i].OrderID == orderID {
+			return &j.Past[i]
+		}
+	}
+	return nil
+}
+
+// end moves the current order to the past.
+func (j *Journal) end(phase Phase, outcome string, now time.Time) {
+	e := *j.Current
+	e.Phase, e.Outcome, e.ChangedAt = phase, outcome, now
+	j.Current = nil
+	j.remember(e, now)
+}
+
+// remember adds a past entry and forgets old ones that can never be replayed.
+func (j *Journal) remember(e Entry, now time.Time) {
+	j.Past = slices.DeleteFunc(j.Past, func(p Entry) bool { return p.OrderID == e.OrderID })
+	j.Past = append(j.Past, e)
+	spare := len(j.Past) - keepPast
+	j.Past = slices.DeleteFunc(j.Past, func(p Entry) bool {
+		if spare > 0 && now.After(p.NotAfter) {
+			spare--
+			return true
+		}
+		return false
+	})
+}
