@@ -24,34 +24,38 @@ type CheckInAnswer struct {
 // last one is not stored; the answer then judges the last one. Errors: Invalid,
 // ErrEnrollmentEnded (a later enrolment of the device has reported).
 func (s *Service) CheckIn(ctx context.Context, caller identity.Caller, r Report) (CheckInAnswer, error) {
-	now := s.now()
-	r = r.Normalize()
-	if err := r.Validate(now); err != nil {
+	c := &checkIn{
+		device: factsOf(caller), report: r.Normalize(), now: s.now(), limits: s.config.Limits,
+		actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID},
+	}
+	if err := c.report.Validate(c.now); err != nil {
 		return CheckInAnswer{}, err
 	}
-	slot := s.memory.lock(caller.Device)
+	return s.hear(ctx, c)
+}
+
+// hear judges a report on what is stored, and stores what comes of it. This is
+// the path of every check-in, on a goroutine that begins with a small stack:
+// what is large travels by pointer, or each call would pay for a larger one.
+func (s *Service) hear(ctx context.Context, c *checkIn) (CheckInAnswer, error) {
+	slot := s.memory.lock(c.device.ID)
 	defer slot.mu.Unlock()
 	for try := 1; ; try++ {
-		snap, err := s.load(ctx, slot, caller.Device)
+		snap, err := s.load(ctx, slot, c.device.ID)
 		if err != nil {
 			return CheckInAnswer{}, err
 		}
-		if slot.state.Epoch > caller.Epoch {
+		if slot.state.Epoch > c.device.Epoch {
 			return CheckInAnswer{}, ErrEnrollmentEnded
 		}
-		facts := factsOf(caller)
-		c := checkIn{
-			device: facts, manifest: snap.demand(facts).manifest, generation: snap.generation,
-			report: r, now: now, limits: s.config.Limits,
-			actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID},
-		}
-		next := c.judge(slot.state)
+		c.manifest, c.generation = snap.demand(c.device).manifest, snap.generation
+		next := c.judge(&slot.state)
 		stored, err := s.keep(ctx, slot, next)
 		if err != nil {
 			return CheckInAnswer{}, err
 		}
 		if stored {
-			return s.answer(next.write.State.Verdict, c.manifest, now), nil
+			return s.answer(&next.write.State.Verdict, c.manifest, c.now), nil
 		}
 		// Another server stored a report of this device meanwhile.
 		if try == maxTries {
@@ -76,7 +80,7 @@ func (s *Service) load(ctx context.Context, slot *slot, id device.ID) (*snapshot
 
 // keep stores what a judgement has changed. It is false where the stored state
 // is no longer the one that was judged. The caller holds the slot's lock.
-func (s *Service) keep(ctx context.Context, slot *slot, o outcome) (bool, error) {
+func (s *Service) keep(ctx context.Context, slot *slot, o *outcome) (bool, error) {
 	switch {
 	case o.change == nothing:
 		return true, nil
@@ -93,22 +97,22 @@ func (s *Service) keep(ctx context.Context, slot *slot, o outcome) (bool, error)
 		slot.unload()
 		return false, err
 	}
-	slot.written(o.write.State)
+	slot.written(&o.write.State)
 	return true, nil
 }
 
 // written notes that the database has the state. The caller holds the lock.
-func (s *slot) written(state State) {
-	state.Version++
-	s.state, s.dirty = state, false
+func (s *slot) written(state *State) {
+	s.state, s.dirty = *state, false
+	s.state.Version++
 }
 
-func (s *Service) answer(v Verdict, m *Manifest, now time.Time) CheckInAnswer {
+func (s *Service) answer(v *Verdict, m *Manifest, now time.Time) CheckInAnswer {
 	next := now.Add(s.config.Limits.CheckInEvery)
 	if !v.ChangesAt.IsZero() && v.ChangesAt.Before(next) {
 		next = v.ChangesAt
 	}
-	return CheckInAnswer{Verdict: v, Revision: m.Revision(), NextCheckIn: next}
+	return CheckInAnswer{Verdict: *v, Revision: m.Revision(), NextCheckIn: next}
 }
 
 // changeKind says what of a state has changed.
@@ -143,28 +147,30 @@ type checkIn struct {
 }
 
 // judge gives the state that follows the stored one.
-func (c *checkIn) judge(stored State) outcome {
+func (c *checkIn) judge(stored *State) *outcome {
 	if stored.Epoch != c.device.Epoch {
 		// What an earlier enrolment reported is void.
-		stored = State{Device: c.device.ID, Epoch: c.device.Epoch, Version: stored.Version, Verdict: Verdict{Standing: Unknown}}
+		stored = &State{Device: c.device.ID, Epoch: c.device.Epoch, Version: stored.Version, Verdict: Verdict{Standing: Unknown}}
 	}
 	heard := stored.Verdict.Standing != Unknown
-	o := outcome{write: Write{State: stored}}
+	o := &outcome{write: Write{State: *stored}}
 	next := &o.write.State
 	if heard {
 		c.lapse(&o.write)
 	}
 	switch {
-	case !heard || !c.report.ObservedAt.Before(stored.Report.ObservedAt) && !c.report.SameContent(stored.Report):
+	case !heard || !c.report.ObservedAt.Before(stored.Report.ObservedAt) && !c.report.SameContent(&stored.Report):
 		next.Report, o.change = c.report, substance
 	case c.report.ObservedAt.After(stored.Report.ObservedAt):
 		next.Report.ObservedAt, o.change = c.report.ObservedAt, laterLook
 	}
-	previous := next.Verdict
-	next.Verdict = Evaluate(Evidence{Manifest: c.manifest, Report: &next.Report, Previous: previous, Limits: c.limits}, c.now)
+	before := next.Verdict.Standing
+	next.Verdict = Evaluate(Evidence{
+		Manifest: c.manifest, Report: &next.Report, Previous: next.Verdict, Limits: c.limits,
+	}, c.now)
 	next.Generation = c.generation
-	c.record(&o.write, c.actor, previous.Standing)
-	if !next.Verdict.sameSubstance(stored.Verdict) {
+	c.record(&o.write, &c.actor, before)
+	if !next.Verdict.sameSubstance(&stored.Verdict) {
 		o.change = substance
 	}
 	return o
@@ -173,22 +179,22 @@ func (c *checkIn) judge(stored State) outcome {
 // lapse lets the time catch up that has passed since the stored verdict: if it
 // has turned meanwhile, that is recorded before anything new is heard.
 func (c *checkIn) lapse(w *Write) {
-	before := w.State.Verdict
-	if before.ChangesAt.IsZero() || c.now.Before(before.ChangesAt) {
+	v := &w.State.Verdict
+	if v.ChangesAt.IsZero() || c.now.Before(v.ChangesAt) {
 		return
 	}
-	w.State.Verdict = Evaluate(Evidence{
-		Manifest: c.manifest, Report: &w.State.Report, Previous: before, Limits: c.limits,
-	}, c.now)
-	c.record(w, audit.Entry{Actor: "server"}, before.Standing)
+	before := v.Standing
+	*v = Evaluate(Evidence{Manifest: c.manifest, Report: &w.State.Report, Previous: *v, Limits: c.limits}, c.now)
+	c.record(w, &audit.Entry{Actor: "server"}, before)
 }
 
 // record adds the entry that explains a change of standing.
-func (c *checkIn) record(w *Write, by audit.Entry, before Standing) {
-	v := w.State.Verdict
+func (c *checkIn) record(w *Write, actor *audit.Entry, before Standing) {
+	v := &w.State.Verdict
 	if v.Standing == before {
 		return
 	}
+	by := *actor
 	by.Action, by.Target = "compliance.standing", "device/"+string(c.device.ID)
 	by.Detail = before.String() + " to " + v.Standing.String()
 	if rules := rulesInForce(v); rules != "" {
@@ -199,10 +205,10 @@ func (c *checkIn) record(w *Write, by audit.Entry, before Standing) {
 
 // rulesInForce names what makes a device non-compliant, at most ten rules: no
 // values, because the record holds no personal data.
-func rulesInForce(v Verdict) string {
+func rulesInForce(v *Verdict) string {
 	var rules []string
-	for _, f := range v.Findings {
-		if f.inForce() {
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.inForce() {
 			rules = append(rules, f.Rule)
 		}
 	}

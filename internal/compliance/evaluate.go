@@ -111,18 +111,17 @@ func (j *judgement) verdict() Verdict {
 		Standing: Compliant, Findings: j.findings, EvaluatedAt: j.now,
 		EvidenceAt: j.Report.ObservedAt, Since: j.now, ChangesAt: j.turns,
 	}
-	for _, f := range j.findings {
-		if f.inForce() {
+	for i := range j.findings {
+		if j.findings[i].inForce() {
 			// Whatever turns next is one more reason, not another standing.
 			v.Standing, v.ChangesAt = NonCompliant, time.Time{}
 			break
 		}
 	}
-	p := j.Previous
-	switch {
+	switch p := &j.Previous; {
 	case p.Standing == v.Standing:
 		v.Since = p.Since
-	case turnedByItself(p, v):
+	case turnedByItself(p, &v):
 		v.Since = p.ChangesAt
 	}
 	return v
@@ -130,7 +129,7 @@ func (j *judgement) verdict() Verdict {
 
 // turnedByItself reports whether the standing changed when it was foretold to,
 // on the same evidence.
-func turnedByItself(before, after Verdict) bool {
+func turnedByItself(before, after *Verdict) bool {
 	return !before.ChangesAt.IsZero() && !before.ChangesAt.After(after.EvaluatedAt) &&
 		before.EvidenceAt.Equal(after.EvidenceAt)
 }

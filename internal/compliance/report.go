@@ -117,12 +117,12 @@ func (r Report) Normalize() Report {
 
 // SameContent reports whether two normalized reports say the same, whenever
 // they were made.
-func (r Report) SameContent(o Report) bool {
-	return r.AppliedRevision == o.AppliedRevision && slices.Equal(r.Results, o.Results) && r.Posture.Equal(o.Posture)
+func (r *Report) SameContent(o *Report) bool {
+	return r.AppliedRevision == o.AppliedRevision && slices.Equal(r.Results, o.Results) && r.Posture.Equal(&o.Posture)
 }
 
 // Equal reports whether two postures of normalized reports are the same.
-func (p Posture) Equal(o Posture) bool {
+func (p *Posture) Equal(o *Posture) bool {
 	return p.OSVersion == o.OSVersion && p.SecurityPatchLevel == o.SecurityPatchLevel &&
 		slices.Equal(p.TrustedRootSHA256, o.TrustedRootSHA256) && slices.Equal(p.VPNs, o.VPNs) &&
 		slices.EqualFunc(p.Locks, o.Locks, func(a, b LockState) bool {
@@ -137,12 +137,12 @@ func (p Posture) Equal(o Posture) bool {
 
 // Validate checks a normalized report. Its error is an Invalid fault that
 // names the field.
-func (r Report) Validate(now time.Time) error {
+func (r *Report) Validate(now time.Time) error {
 	if ahead := r.ObservedAt.Sub(now); ahead > MaxAhead {
 		return fault.InvalidField("observed_at", "is %v ahead of the server's clock: check the device's clock",
 			ahead.Round(time.Second))
 	}
-	p := r.Posture
+	p := &r.Posture
 	if p.SecurityPatchLevel != "" {
 		if _, err := time.Parse(time.DateOnly, p.SecurityPatchLevel); err != nil {
 			return fault.InvalidField("posture.security_patch_level", "is not a date")

@@ -87,7 +87,7 @@ func (s *Service) rejudge(ctx context.Context, slot *slot, id device.ID, now tim
 		actor: audit.Entry{Actor: "server"},
 	}
 	// Stored in any case: by then it is no longer due.
-	return c.judge(slot.state).write, true, nil
+	return c.judge(&slot.state).write, true, nil
 }
 
 // upkeepAll holds the slots of the devices, lets change say for each what to
@@ -121,7 +121,7 @@ func (s *Service) upkeepAll(ctx context.Context, ids []device.ID, change func(*s
 	for i, slot := range slots {
 		switch {
 		case err == nil && saved[i]:
-			slot.written(writes[i].State)
+			slot.written(&writes[i].State)
 		case err != nil && slot.dirty:
 			s.memory.markUnwritten(writes[i].State.Device) // to be tried again
 		default:

@@ -54,21 +54,21 @@ type Finding struct {
 }
 
 // inForce reports whether the finding makes a device non-compliant.
-func (f Finding) inForce() bool { return f.GraceUntil.IsZero() }
+func (f *Finding) inForce() bool { return f.GraceUntil.IsZero() }
 
 // finding gives the finding of a rule.
-func (v Verdict) finding(rule string) (Finding, bool) {
-	for _, f := range v.Findings {
-		if f.Rule == rule {
-			return f, true
+func (v *Verdict) finding(rule string) (*Finding, bool) {
+	for i := range v.Findings {
+		if v.Findings[i].Rule == rule {
+			return &v.Findings[i], true
 		}
 	}
-	return Finding{}, false
+	return nil, false
 }
 
 // sameSubstance reports whether two verdicts differ in nothing but when they
 // were given and on evidence how old.
-func (v Verdict) sameSubstance(o Verdict) bool {
+func (v *Verdict) sameSubstance(o *Verdict) bool {
 	return v.Standing == o.Standing && v.Since.Equal(o.Since) &&
 		slices.EqualFunc(v.Findings, o.Findings, func(a, b Finding) bool {
 			return a.Rule == b.Rule && a.Expected == b.Expected && a.Actual == b.Actual && a.Remedy == b.Remedy &&

@@ -19,8 +19,11 @@ func (s *Service) Identify(ctx context.Context, serial string) (identity.Caller,
 	if caller, ok := s.phones.get(serial); ok {
 		return caller, nil
 	}
-	var caller identity.Caller
-	err := retry(func() error {
+	return s.find(ctx, serial)
+}
+
+func (s *Service) find(ctx context.Context, serial string) (caller identity.Caller, err error) {
+	err = retry(func() error {
 		var err error
 		caller, err = s.lookUp(ctx, serial)
 		return err

@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -20,8 +19,10 @@ import (
 	"ringfence/internal/identity"
 )
 
-// requestIDHeader carries the request id back to the client.
-const requestIDHeader = "x-request-id"
+// requestIDKey is the trailer that carries the request id back: to
+// administrators always, to others with a refusal. A phone whose call went well
+// has nothing to ask, and there are many of them.
+const requestIDKey = "x-request-id"
 
 // call is one call or stream on its way through the edge. It stands in for the
 // gRPC stream, so that a handler sees the context and the messages that have
@@ -57,7 +58,6 @@ func (s *Server) serve(m *method, implementation any, stream grpc.ServerStream) 
 		start:        s.config.Now(),
 	}
 	c.ctx = context.WithValue(stream.Context(), callContextKey{}, c)
-	_ = stream.SetHeader(metadata.MD{requestIDHeader: {c.id}}) // fails only when the stream is over
 	return c.finish(c.run(implementation))
 }
 
@@ -103,15 +103,13 @@ func (c *call) admit() error {
 		c.rejected = rejectRate
 		return exhausted(TooManyCalls, "too many refused calls: slow down")
 	}
-	caller, err := c.identify()
-	if err != nil {
+	if err := c.identify(&c.caller); err != nil {
 		c.rejected = rejectCaller
 		c.connection.refused(c.server.config.Limits.Anonymous, c.start)
 		return err
 	}
-	c.caller = caller
-	c.ctx = identity.With(c.ctx, caller)
-	if err := c.method.rule.allow(caller, c.method.name); err != nil {
+	c.ctx = identity.With(c.ctx, c.caller)
+	if err := c.method.rule.allow(&c.caller, c.method.name); err != nil {
 		c.rejected = rejectRule
 		return err
 	}
@@ -124,20 +122,21 @@ func (c *call) admit() error {
 }
 
 // identify asks who holds the certificate of the call's connection, now.
-func (c *call) identify() (identity.Caller, error) {
+func (c *call) identify(caller *identity.Caller) error {
 	leaf, err := c.connection.certificate(c.server.config.Now())
 	if err != nil {
-		return identity.Caller{}, err
+		return err
 	}
-	caller, err := c.server.config.Callers(c.ctx, leaf)
+	found, err := c.server.config.Callers(c.ctx, leaf)
 	if err != nil {
-		return identity.Caller{}, err
+		return err
 	}
-	if int(caller.Kind) >= len(c.server.limiters) || (leaf == nil && caller.Kind != identity.Anonymous) {
-		return identity.Caller{}, fmt.Errorf("caller of kind %d cannot come from this connection", caller.Kind)
+	if int(found.Kind) >= len(c.server.limiters) || (leaf == nil && found.Kind != identity.Anonymous) {
+		return fmt.Errorf("caller of kind %d cannot come from this connection", found.Kind)
 	}
+	*caller = found
 	caller.RequestID = c.id
-	return caller, nil
+	return nil
 }
 
 func (c *call) key() callerKey {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
 	"ringfence/internal/identity"
 )
@@ -38,6 +39,9 @@ func (c *call) finish(err error) error {
 		c.server.config.Metrics.reject(c.rejected)
 	}
 	c.log(o, err, now)
+	if err != nil || c.caller.Kind == identity.Admin {
+		c.SetTrailer(metadata.Pairs(requestIDKey, c.id))
+	}
 	if err == nil {
 		return nil
 	}
@@ -106,16 +110,16 @@ func Recheck(ctx context.Context) error {
 		return ErrDraining
 	default:
 	}
-	now, err := c.identify()
-	if err != nil {
+	var now identity.Caller
+	if err := c.identify(&now); err != nil {
 		return err
 	}
-	if !sameCaller(now, c.caller) {
+	if !sameCaller(&now, &c.caller) {
 		return Unauthenticated(EnrollmentEnded, "the enrolment this stream belongs to is over")
 	}
 	return nil
 }
 
-func sameCaller(a, b identity.Caller) bool {
+func sameCaller(a, b *identity.Caller) bool {
 	return a.Kind == b.Kind && a.Device == b.Device && a.Epoch == b.Epoch && a.Name == b.Name
 }

@@ -64,7 +64,7 @@ func CheckRules(rules Rules, servers ...Registry) error {
 }
 
 // allow applies a rule to a caller.
-func (r *Rule) allow(c identity.Caller, method string) error {
+func (r *Rule) allow(c *identity.Caller, method string) error {
 	switch {
 	case r == nil:
 		return fmt.Errorf("%s has no rule", method)

@@ -382,7 +382,7 @@ func TestHandshakeFailure(t *testing.T) {
 func TestLogLine(t *testing.T) {
 	l := start(t, nil)
 	conn := l.device(t, "device-one")
-	var header metadata.MD
+	var trailer metadata.MD
 	l.phones.leave = func(ctx context.Context) error {
 		c := identity.From(ctx)
 		if c.RequestID == "" || c.Device != "device-one" {
@@ -390,7 +390,7 @@ func TestLogLine(t *testing.T) {
 		}
 		return fault.New(fault.Refused, "LATE", "too late")
 	}
-	_, _ = enrollv1.NewEnrollmentServiceClient(conn).Leave(t.Context(), &enrollv1.LeaveRequest{}, grpc.Header(&header))
+	_, _ = enrollv1.NewEnrollmentServiceClient(conn).Leave(t.Context(), &enrollv1.LeaveRequest{}, grpc.Trailer(&trailer))
 	if _, err := enrollv1.NewEnrollmentServiceClient(l.dial(t, nil)).Join(t.Context(), goodJoin()); err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func TestLogLine(t *testing.T) {
 		if len(id) != 16 || line["peer"] == "" {
 			t.Errorf("line %v", line)
 		}
-		if line["method"] == leave && header.Get(requestIDHeader)[0] != id {
+		if line["method"] == leave && trailer.Get(requestIDKey)[0] != id {
 			t.Error("the client got another request id")
 		}
 		for _, key := range []string{"request_id", "peer", "time"} {

@@ -31,7 +31,7 @@ func FuzzReport(f *testing.F) {
 			return
 		}
 		again, err := decodeReport(encodeReport(r))
-		if err != nil || !again.SameContent(r) || !again.ObservedAt.Equal(r.ObservedAt) {
+		if err != nil || !again.SameContent(&r) || !again.ObservedAt.Equal(r.ObservedAt) {
 			t.Errorf("%+v became %+v, %v", r, again, err)
 		}
 	})

@@ -204,7 +204,7 @@ func FuzzCheckIn(f *testing.F) {
 		}
 		r = r.Normalize()
 		again, err := postureFromWire(postureToWire(r.Posture))
-		if err != nil || !again.Equal(r.Posture) {
+		if err != nil || !again.Equal(&r.Posture) {
 			t.Errorf("%+v became %+v, %v", r.Posture, again, err)
 		}
 		_ = r.Validate(t0)
