@@ -97,7 +97,10 @@ func (s *Session) dial(e Enrollment, c Credential) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the key of the device certificate: %w", err)
 	}
-	shown := &tls.Certificate{Certificate: c.Chain, PrivateKey: key}
+	// The leaf alone: the server's anchor for phones is the authority that
+	// issued it, and what else came along it would keep for as long as the
+	// phone is connected.
+	shown := &tls.Certificate{Certificate: c.Chain[:1], PrivateKey: key}
 	config := baseTLS(host, s.o.Now)
 	config.RootCAs = poolOf(roots)
 	// Always shown, whatever authorities the server names: the server's word on

@@ -84,7 +84,7 @@ func leanFleet(b *testing.B, s *server) leanOrder {
 		if err != nil {
 			b.Fatal(err)
 		}
-		order.Certificates[i] = leanCertificate{Chain: admission.Chain, Key: pkcs8(b, key)}
+		order.Certificates[i] = leanCertificate{Chain: admission.Chain[:1], Key: pkcs8(b, key)} // as the agent does
 	}
 	return order
 }
@@ -98,7 +98,7 @@ func bareFleet(b *testing.B, authority *pki.Authority, bare *bareServer) leanOrd
 	}
 	for i := range order.Certificates {
 		certificate := issueClient(b, authority)
-		order.Certificates[i] = leanCertificate{Chain: certificate.Certificate, Key: pkcs8(b, certificate.PrivateKey)}
+		order.Certificates[i] = leanCertificate{Chain: certificate.Certificate[:1], Key: pkcs8(b, certificate.PrivateKey)}
 	}
 	return order
 }

@@ -4,6 +4,7 @@
 package bell
 
 import (
+	"slices"
 	"sync"
 
 	"ringfence/internal/device"
@@ -11,43 +12,44 @@ import (
 
 // Bell holds the open ears of this process. The zero value is ready to use.
 type Bell struct {
-	mu   sync.Mutex // guards ears and every set in it
-	ears map[device.ID]map[*ear]struct{}
+	mu   sync.Mutex // guards ears and every list in it
+	ears map[device.ID][]ear
 }
 
-type ear struct{ ring chan struct{} }
+// ear holds at most one ring. A device has one or a few: a list is smaller than
+// a set, and there may be tens of thousands.
+type ear chan struct{}
 
 // Subscribe gives a channel that holds at most one ring for the device, and
 // the function that ends the subscription. Subscribe first, then read the
 // state: a change after the read then always rings.
 func (b *Bell) Subscribe(id device.ID) (rings <-chan struct{}, cancel func()) {
-	e := &ear{ring: make(chan struct{}, 1)}
+	e := make(ear, 1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ears == nil {
-		b.ears = make(map[device.ID]map[*ear]struct{})
+		b.ears = make(map[device.ID][]ear)
 	}
-	if b.ears[id] == nil {
-		b.ears[id] = make(map[*ear]struct{}, 1)
-	}
-	b.ears[id][e] = struct{}{}
-	return e.ring, func() { b.unsubscribe(id, e) }
+	b.ears[id] = append(b.ears[id], e)
+	return e, func() { b.unsubscribe(id, e) }
 }
 
-func (b *Bell) unsubscribe(id device.ID, e *ear) {
+func (b *Bell) unsubscribe(id device.ID, e ear) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.ears[id], e)
-	if len(b.ears[id]) == 0 {
+	left := slices.DeleteFunc(b.ears[id], func(other ear) bool { return other == e })
+	if len(left) == 0 {
 		delete(b.ears, id)
+		return
 	}
+	b.ears[id] = left
 }
 
 // Ring wakes every open stream of one device.
 func (b *Bell) Ring(id device.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := range b.ears[id] {
+	for _, e := range b.ears[id] {
 		e.wake()
 	}
 }
@@ -57,7 +59,7 @@ func (b *Bell) RingAll() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, ears := range b.ears {
-		for e := range ears {
+		for _, e := range ears {
 			e.wake()
 		}
 	}
@@ -74,9 +76,9 @@ func (b *Bell) Listening() int {
 	return n
 }
 
-func (e *ear) wake() {
+func (e ear) wake() {
 	select {
-	case e.ring <- struct{}{}:
+	case e <- struct{}{}:
 	default: // a ring is waiting already
 	}
 }

@@ -60,15 +60,19 @@ func (c Caller) Actor() string {
 // Is reports whether the caller is of one of the kinds.
 func (c Caller) Is(kinds ...Kind) bool { return slices.Contains(kinds, c.Kind) }
 
-type contextKey struct{}
+// ContextKey is the key under which a context holds a *Caller that nobody
+// changes any more. It is for contexts of an own making; use With and From.
+type ContextKey struct{}
 
 // With puts the caller in a context.
 func With(ctx context.Context, c Caller) context.Context {
-	return context.WithValue(ctx, contextKey{}, c)
+	return context.WithValue(ctx, ContextKey{}, &c)
 }
 
 // From gives the caller in the context; an anonymous one if there is none.
 func From(ctx context.Context) Caller {
-	c, _ := ctx.Value(contextKey{}).(Caller)
-	return c
+	if c, ok := ctx.Value(ContextKey{}).(*Caller); ok {
+		return *c
+	}
+	return Caller{}
 }

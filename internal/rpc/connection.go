@@ -42,10 +42,11 @@ type connection struct {
 // nothing: it has every call answered with the reason.
 type handshaker struct {
 	credentials.TransportCredentials
-	verify  VerifyFunc
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *Metrics
+	verify   VerifyFunc
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *Metrics
+	visitors *visitors
 }
 
 // newHandshaker takes the verification over from crypto/tls, which still
@@ -62,6 +63,7 @@ func newHandshaker(c Config) handshaker {
 		now:                  c.Now,
 		log:                  c.Log,
 		metrics:              c.Metrics,
+		visitors:             newVisitors(c.Limits),
 	}
 }
 
@@ -91,6 +93,13 @@ func (h handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	if shown := secured.State.PeerCertificates; len(shown) > 0 {
 		c.leaf, c.problem = h.check(shown)
 	}
+	if c.leaf == nil {
+		if conn, ok = h.visitors.admit(conn, c.network); !ok {
+			h.metrics.reject(rejectVisitor)
+			_ = conn.Close()
+			return nil, nil, errors.New("too many connections without a certificate from one network")
+		}
+	}
 	// Only the leaf is needed from here on; a phone stays connected for days.
 	c.State = tls.ConnectionState{}
 	return conn, c, nil
@@ -101,9 +110,9 @@ func (h handshaker) check(shown []*x509.Certificate) (*x509.Certificate, error) 
 	for i, c := range shown {
 		chain[i] = c.Raw
 	}
-	leaf, err := h.verify(chain, h.now())
+	_, err := h.verify(chain, h.now())
 	if err == nil {
-		return leaf, nil
+		return shown[0], nil // not a second copy: TLS keeps this one anyway
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return nil, errExpired

@@ -25,6 +25,12 @@ type Limits struct {
 	// ConnectionStreams is how many calls and streams one connection may have
 	// open. Default 16.
 	ConnectionStreams uint32
+	// AnonymousConnections is how many connections without a certificate that
+	// counts one client address may have open. Default 256.
+	AnonymousConnections int
+	// AnonymousStay is how long one of them may last. Default 2 minutes: enough
+	// to join.
+	AnonymousStay time.Duration
 	// MessageSize is the most octets a request may have. Default 1 MiB.
 	MessageSize int
 	// CallTime is how long one call, not a stream, may last, its sending
@@ -38,6 +44,8 @@ func (l Limits) withDefaults() Limits {
 	l.Anonymous = l.Anonymous.or(Rate{PerSecond: 10, Burst: 50})
 	l.CallerStreams = or(l.CallerStreams, 4)
 	l.ConnectionStreams = or(l.ConnectionStreams, 16)
+	l.AnonymousConnections = or(l.AnonymousConnections, 256)
+	l.AnonymousStay = or(l.AnonymousStay, 2*time.Minute)
 	l.MessageSize = or(l.MessageSize, 1<<20)
 	l.CallTime = or(l.CallTime, 30*time.Second)
 	return l

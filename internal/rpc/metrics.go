@@ -10,6 +10,7 @@ type rejection string
 
 const (
 	rejectHandshake rejection = "handshake"
+	rejectVisitor   rejection = "visitor"
 	rejectMethod    rejection = "unknown_method"
 	rejectCaller    rejection = "caller"
 	rejectRule      rejection = "rule"

@@ -16,6 +16,10 @@ import (
 type Rule struct {
 	// Callers are the kinds of caller that may; nobody else may.
 	Callers []identity.Kind
+	// Rate, where given, bounds the calls of this method by one caller, beside
+	// the caller's rate for everything: for calls that leave something behind
+	// each time. It is for methods that are no streams.
+	Rate Rate
 	// Quick, where given, is a cheap check for a method that is called all the
 	// time: true promises that the request satisfies its validation rules,
 	// false promises nothing, and the full check decides.

@@ -66,13 +66,16 @@ type Server struct {
 	draining chan struct{}
 }
 
+// unaryHandler is how generated code serves a method that is no stream.
+type unaryHandler = func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error)
+
 // method is a registered method.
 type method struct {
 	name         string
 	rule         *Rule // nil: it does not run
 	attr         slog.Attr
 	metrics      *methodMetrics
-	unary        func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error)
+	unary        unaryHandler
 	stream       grpc.StreamHandler // nil for a unary method
 	manyRequests bool
 }
@@ -128,6 +131,8 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time:    5 * time.Minute,
 			Timeout: 20 * time.Second,
+			// A phone keeps a stream open; who does not can connect again.
+			MaxConnectionIdle: 15 * time.Minute,
 		}),
 		// An idle phone should cost little, and TLS has a read buffer already.
 		grpc.ReadBufferSize(0),
@@ -144,7 +149,7 @@ func (s *Server) RegisterService(d *grpc.ServiceDesc, implementation any) {
 	out.Methods, out.Streams = nil, nil
 	for _, u := range d.Methods {
 		m := s.newMethod("/" + d.ServiceName + "/" + u.MethodName)
-		m.unary = u.Handler
+		m.unary = s.guarded(m, u.Handler)
 		s.unary[m.name] = true
 		out.Streams = append(out.Streams, grpc.StreamDesc{
 			StreamName: u.MethodName, Handler: s.handler(m), ServerStreams: true, ClientStreams: true,

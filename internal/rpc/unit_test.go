@@ -82,7 +82,8 @@ func TestLimitsDefaults(t *testing.T) {
 	got := Limits{CallerStreams: 9}.withDefaults()
 	want := Limits{
 		Device: Rate{50, 200}, Admin: Rate{200, 400}, Anonymous: Rate{10, 50},
-		CallerStreams: 9, ConnectionStreams: 16, MessageSize: 1 << 20, CallTime: 30e9,
+		CallerStreams: 9, ConnectionStreams: 16, AnonymousConnections: 256, AnonymousStay: 120e9,
+		MessageSize: 1 << 20, CallTime: 30e9,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
