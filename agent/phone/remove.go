@@ -50,7 +50,7 @@ func (p *Phone) Steps(s wipe.Scope) ([]string, error) {
 // a package.
 func (p *Phone) workPackages() ([]string, error) {
 	var packages []string
-	err := p.within(profileDir, func(profile *os.Root) error {
+	err := p.inProfile(func(profile *os.Root) error {
 		entries, err := fs.ReadDir(profile.FS(), ".")
 		for _, e := range entries {
 			if e.IsDir() && wipe.ValidPackage(e.Name()) {
@@ -61,6 +61,18 @@ func (p *Phone) workPackages() ([]string, error) {
 	})
 	slices.Sort(packages)
 	return packages, err
+}
+
+// inProfile runs fn on the work profile, if there is one, whatever its mode says.
+func (p *Phone) inProfile(fn func(*os.Root) error) error {
+	return p.within(profilesDir, func(users *os.Root) error {
+		profile, err := enter(users, profileName)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = profile.Close() }()
+		return fn(profile)
+	})
 }
 
 // within runs fn on the folder at a path, if there is one. What is not a plain
@@ -86,7 +98,7 @@ func (p *Phone) Measure(step string) (wipe.Tally, error) {
 	}
 	if name, ok := packageOf(step, packagePrefix); ok {
 		t.Packages = []string{name}
-		err := p.within(profileDir, func(profile *os.Root) error { return count(profile, name, &t) })
+		err := p.inProfile(func(profile *os.Root) error { return count(profile, name, &t) })
 		return t, err
 	}
 	if name, ok := packageOf(step, appPrefix); ok {
@@ -122,7 +134,7 @@ func (p *Phone) countLoose() (t wipe.Tally, err error) {
 	if err != nil {
 		return t, err
 	}
-	err = p.within(profileDir, func(profile *os.Root) error {
+	err = p.inProfile(func(profile *os.Root) error {
 		entries, err := fs.ReadDir(profile.FS(), ".")
 		for _, e := range entries {
 			if !slices.Contains(packages, e.Name()) {
@@ -136,46 +148,13 @@ func (p *Phone) countLoose() (t wipe.Tally, err error) {
 
 func (p *Phone) countApp(name string) (t wipe.Tally, err error) {
 	err = errors.Join(
-		p.within(profileDir+"/"+name, func(app *os.Root) error { return count(app, ".", &t) }),
+		p.inProfile(func(profile *os.Root) error { return countIn(profile, name, &t) }),
 		p.within(personalDir+"/"+name, func(app *os.Root) error { return count(app, workAccount, &t) }),
 	)
 	if t.Files > 0 {
 		t.Packages = []string{name}
 	}
 	return t, err
-}
-
-// count adds the files below name up, and their sizes. Links count as files and
-// are not followed.
-func count(folder *os.Root, name string, t *wipe.Tally) error {
-	info, err := folder.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	add := func(info fs.FileInfo) {
-		t.Files++
-		if info.Mode().IsRegular() {
-			t.Bytes += uint64(max(info.Size(), 0))
-		}
-	}
-	if !info.IsDir() { // WalkDir would follow a link it begins at
-		add(info)
-		return nil
-	}
-	return fs.WalkDir(folder.FS(), name, func(_ string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		add(info)
-		return nil
-	})
 }
 
 // Remove takes a step.
@@ -193,11 +172,11 @@ func (p *Phone) Remove(step string, progress func()) error {
 		return p.within(profilesDir, func(f *os.Root) error { return removeTree(f, profileName, progress) })
 	}
 	if name, ok := packageOf(step, packagePrefix); ok {
-		return p.within(profileDir, func(profile *os.Root) error { return removeTree(profile, name, progress) })
+		return p.inProfile(func(profile *os.Root) error { return removeTree(profile, name, progress) })
 	}
 	if name, ok := packageOf(step, appPrefix); ok {
 		return errors.Join(
-			p.within(profileDir+"/"+name, func(app *os.Root) error { return empty(app, progress) }),
+			p.inProfile(func(profile *os.Root) error { return emptyTree(profile, name, progress) }),
 			p.within(personalDir+"/"+name, func(app *os.Root) error { return removeTree(app, workAccount, progress) }),
 		)
 	}
@@ -217,39 +196,4 @@ func (p *Phone) removeCredentials(progress func()) error {
 		progress()
 	}
 	return p.within(certsDir, func(f *os.Root) error { return empty(f, progress) })
-}
-
-// removeTree removes name and what is below it, durably. A link is removed, not
-// followed.
-func removeTree(folder *os.Root, name string, progress func()) error {
-	below, err := openStep(folder, name)
-	switch {
-	case err == nil:
-		err = empty(below, progress)
-		_ = below.Close()
-		if err != nil {
-			return err
-		}
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotPlain):
-		return err
-	}
-	if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// empty removes what is in a folder, durably, and leaves the folder.
-func empty(folder *os.Root, progress func()) error {
-	entries, err := fs.ReadDir(folder.FS(), ".")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := folder.RemoveAll(e.Name()); err != nil {
-			return err
-		}
-		progress()
-	}
-	return syncFolder(folder)
 }

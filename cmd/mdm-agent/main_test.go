@@ -155,9 +155,25 @@ func TestCommands(t *testing.T) {
 	}
 	s.ok("leave")
 	s.no(exitFailure, "not enrolled", "run", "--once")
-	if out := s.ok("show"); !strings.Contains(out, "the phone left") {
+	out := s.ok("show")
+	if !strings.Contains(out, "the phone left") || strings.Contains(out, "next in") {
 		t.Errorf("show after leaving:\n%s", out)
 	}
+}
+
+// TestServerAway: a server that does not answer is one sentence, however many
+// calls have failed.
+func TestServerAway(t *testing.T) {
+	server, s := agenttest.Start(t, time.Now), newShell(t)
+	s.env["MDM_TOKEN"] = agenttest.Token
+	s.ok("enroll", "--server", server.Addr, "--ca-pin", server.Pin())
+	server.Stop()
+	_, _, stderr := s.run("run", "--once")
+	said := stderr[strings.Index(stderr, "mdm-agent: "):]
+	if !strings.HasPrefix(said, "mdm-agent: cannot reach the server: ") || strings.Count(said, "\n") != 1 {
+		t.Errorf("run said %s", stderr)
+	}
+	s.no(exitFailure, "did not confirm that the phone left", "leave")
 }
 
 // TestRunEndsWithTheEnrollment: a wipe, and a server that ends the enrolment, end

@@ -118,9 +118,12 @@ func (v view) printPolicy(p page) {
 
 func (v view) printVerdict(p page, now time.Time) {
 	p.head("Verdict")
-	if v.verdict == nil {
+	switch {
+	case v.verdict == nil:
 		p.line("none", "the phone has not checked in")
-	} else {
+	case v.Enrollment == nil || v.Enrollment.Ended != nil:
+		p.line("none", "the enrolment is over; the last one was of %s", day(v.Status.CheckedInAt))
+	default:
 		word := strings.TrimPrefix(v.verdict.GetStanding().String(), "STANDING_")
 		p.line(strings.ToLower(strings.ReplaceAll(word, "_", "-")), "checked in %s ago, next in %s",
 			now.Sub(v.Status.CheckedInAt).Round(time.Second), v.Status.NextCheckIn.Sub(now).Round(time.Second))

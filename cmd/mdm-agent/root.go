@@ -6,8 +6,11 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"ringfence/agent"
+	"ringfence/agent/answer"
 	"ringfence/agent/phone"
 	"ringfence/agent/session"
 )
@@ -104,6 +107,15 @@ func explain(err error) error {
 		if errors.Is(err, hint.err) {
 			return fmt.Errorf("%w: %s", err, hint.text)
 		}
+	}
+	// One silence is behind every call of a look: it is told once.
+	silent, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if ok && silent.GRPCStatus().Code() == codes.Unavailable {
+		return fmt.Errorf("cannot reach the server: is it running, and the network up? It may be tried again: %s",
+			answer.Clip(silent.GRPCStatus().Message()))
 	}
 	return err
 }

@@ -23,14 +23,15 @@ import (
 	"ringfence/internal/ctlconfig"
 )
 
-// firstAdministrator makes a credential where there was never one, and says
-// where it is; the credential itself goes to the file and nowhere else.
+// firstAdministrator makes a credential where there was never one, or where a
+// crash has kept the first from being written, and says where it is; the
+// credential itself goes to the file and nowhere else.
 func (p *parts) firstAdministrator(ctx context.Context, at addresses) error {
+	path := filepath.Join(p.config.Data, "admin", "mdmctl.yaml")
 	has, err := p.enroll.HasAdministrators(ctx)
-	if err != nil || has {
+	if err != nil || has && !unfinished(path) {
 		return err
 	}
-	path := filepath.Join(p.config.Data, "admin", "mdmctl.yaml")
 	if err := p.newAdministrator(ctx, "admin", path, at); err != nil {
 		return fmt.Errorf("first administrator: %w", err)
 	}
@@ -38,8 +39,22 @@ func (p *parts) firstAdministrator(ctx context.Context, at addresses) error {
 	return nil
 }
 
+// draft is where a credential is while nobody has vouched for it yet.
+func draft(path string) string { return path + ".part" }
+
+// unfinished reports whether a credential was begun and is not there.
+func unfinished(path string) bool {
+	_, begun := os.Lstat(draft(path))
+	_, there := os.Lstat(path)
+	return begun == nil && errors.Is(there, fs.ErrNotExist)
+}
+
 // newAdministrator issues a credential and writes it as a configuration of
 // mdmctl, readable by its owner only. An existing file is not overwritten.
+//
+// All but the certificate is written before it is issued: what keeps the file
+// from being written must show before the administrator is on record, or the
+// record would hold one whose credential nobody has.
 func (p *parts) newAdministrator(ctx context.Context, name, path string, at addresses) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s exists already: move it away, or choose another file", path)
@@ -52,36 +67,52 @@ func (p *parts) newAdministrator(ctx context.Context, name, path string, at addr
 	if err != nil {
 		return err
 	}
-	_, grant, err := p.enroll.CreateAdministrator(ctx, name, csr)
-	if err != nil {
-		return err
-	}
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	return ctlconfig.Save(path, ctlconfig.Config{
-		CurrentContext: "default",
-		Contexts: []ctlconfig.Context{{
-			Name:         "default",
-			Server:       reachable(at.Admin),
-			DeviceServer: reachable(at.Device),
-			CA:           pemText("CERTIFICATE", grant.TrustBundle...),
-			Certificate:  pemText("CERTIFICATE", grant.Chain...),
-			Key:          pemText("PRIVATE KEY", secret),
-		}},
-	})
+	credential := ctlconfig.Context{
+		Name:         "default",
+		Server:       p.config.reachable(at.Admin, defaultConfig().AdminListen),
+		DeviceServer: p.config.reachable(at.Device, defaultConfig().DeviceListen),
+		CA:           pemText("CERTIFICATE", p.authority.Roots()...),
+		Key:          pemText("PRIVATE KEY", secret),
+	}
+	if err := saveCredential(draft(path), credential); err != nil {
+		return err
+	}
+	_, grant, err := p.enroll.CreateAdministrator(ctx, name, csr)
+	if err != nil {
+		return errors.Join(err, os.Remove(draft(path)))
+	}
+	credential.Certificate = pemText("CERTIFICATE", grant.Chain...)
+	if err := saveCredential(path, credential); err != nil {
+		return err
+	}
+	return os.Remove(draft(path))
 }
 
-// reachable turns the address of a listener into one a client on this machine
-// can call.
-func reachable(listen string) string {
+func saveCredential(path string, c ctlconfig.Context) error {
+	return ctlconfig.Save(path, ctlconfig.Config{CurrentContext: c.Name, Contexts: []ctlconfig.Context{c}})
+}
+
+// reachable turns the address of a listener into one a client can call: one
+// that listens everywhere is reached under the server's first name. Of a
+// listener that is off, the usual address is a better guess than none: another
+// server may have it open.
+func (c *Config) reachable(listen, usual string) string {
+	if listen == "" || listen == off {
+		listen = usual
+	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return ""
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
+		if len(c.ServerNames) > 0 {
+			host = c.ServerNames[0]
+		}
 	}
 	return net.JoinHostPort(host, port)
 }
@@ -149,6 +180,9 @@ func adminCommand(cfg *Config) *cobra.Command {
 
 // withParts runs do with everything but the listeners.
 func withParts(cmd *cobra.Command, cfg *Config, do func(*parts) error) error {
+	if !hasAuthority(*cfg) {
+		return fmt.Errorf("--data: there is no installation in %s; it is made by the server's first start", cfg.Data)
+	}
 	p, err := assemble(cmd.Context(), *cfg, newLogger(*cfg, cmd.ErrOrStderr()))
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestKill9(t *testing.T) {
 				c.enrol(t, &p.server)
 			}
 			c.verify(t, &p.server)
-			c.live(t, p, time.Duration(30+rand.IntN(150))*time.Millisecond)
+			c.live(t, p, 10+rand.Int64N(200))
 			if t.Failed() {
 				t.Fatalf("in era %d; the server's log:\n%s", era, p.log.tail(20))
 			}
@@ -85,12 +86,16 @@ func (c *chaos) enrol(tb testing.TB, s *server) {
 	}
 }
 
-// live lets every phone work until the server is killed, after a while.
-func (c *chaos) live(tb testing.TB, p *serverProcess, span time.Duration) {
+// live lets every phone work until the server is killed: in the middle of
+// whatever is under way when that many steps have been answered. Not after a
+// time, in which a slow machine might do nothing.
+func (c *chaos) live(tb testing.TB, p *serverProcess, steps int64) {
 	tb.Helper()
-	ctx, cancel := context.WithCancel(tb.Context())
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	a := p.admin(tb)
+	enough := make(chan struct{})
+	var answered atomic.Int64
 	var wg sync.WaitGroup
 	for _, w := range c.phones {
 		w.connect(tb, &p.server)
@@ -103,10 +108,17 @@ func (c *chaos) live(tb testing.TB, p *serverProcess, span time.Duration) {
 					}
 					return
 				}
+				if answered.Add(1) == steps {
+					close(enough)
+				}
 			}
 		})
 	}
-	<-time.After(span)
+	select {
+	case <-enough:
+	case <-ctx.Done():
+		tb.Errorf("%d of %d steps were answered in %v", answered.Load(), steps, patience)
+	}
 	p.kill()
 	cancel()
 	wg.Wait()

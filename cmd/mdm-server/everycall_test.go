@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,8 @@ func callPolicies(t *testing.T, a *admin) {
 	if got := first.GetPolicy().GetSpec().GetPins()[0].GetMinimumLength(); got != 6 {
 		t.Errorf("revision 1 asks for %d digits, want 6: revisions must not change", got)
 	}
+	_, err = a.compliance.GetPolicy(ctx, &compliancev1.GetPolicyRequest{Name: "lock", Revision: math.MaxUint64})
+	wantStatus(t, "a revision that no database can hold", err, codes.NotFound, "")
 	stale := pinPolicy("lock", 9)
 	stale.ExpectedRevision = 1
 	_, err = a.compliance.ApplyPolicy(ctx, stale)

@@ -286,6 +286,20 @@ func TestSecondServerOnSQLiteIsRefused(t *testing.T) {
 	}
 }
 
+// TestForeignAuthority starts a second data folder on a database in use.
+func TestForeignAuthority(t *testing.T) {
+	dbtest.EachDSN(t, func(t *testing.T, dsn string) {
+		first := install(t, dsn, nil).start(t)
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		err := serve(t.Context(), install(t, dsn, nil).config(), io.Discard, nil)
+		if err == nil || !strings.Contains(err.Error(), "copy its pki folder") {
+			t.Errorf("a server without the installation's authority: %v", err)
+		}
+	})
+}
+
 func TestFirstStart(t *testing.T) {
 	i := install(t, dbtest.DSN(t, sqldb.SQLite), nil)
 	s := i.start(t)
@@ -305,6 +319,55 @@ func TestFirstStart(t *testing.T) {
 	if strings.Contains(log, "PRIVATE KEY") || strings.Contains(log, "BEGIN") {
 		t.Error("the log holds a credential")
 	}
+}
+
+// TestFirstStartWithoutAdministrators: a server whose administrators' listener
+// is off makes a credential like any other.
+func TestFirstStartWithoutAdministrators(t *testing.T) {
+	i := install(t, dbtest.DSN(t, sqldb.SQLite), func(c *Config) { c.AdminListen = off })
+	s := i.start(t)
+	if got, want := s.credential.Server, "localhost:9443"; got != want {
+		t.Errorf("the credential is for %q, want %q", got, want)
+	}
+}
+
+// TestFirstCredentialSurvivesACrash cuts the first start off between the record
+// of the first administrator and the file with the credential: the next start
+// must make one that works.
+func TestFirstCredentialSurvivesACrash(t *testing.T) {
+	i := install(t, dbtest.DSN(t, sqldb.SQLite), nil)
+	if err := i.start(t).stop(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(i.data, "admin", "mdmctl.yaml")
+	if _, err := os.Lstat(path + ".part"); err == nil {
+		t.Error("the draft of the credential is still there")
+	}
+	if err := os.Rename(path, path+".part"); err != nil {
+		t.Fatal(err)
+	}
+	i.start(t).admin(t).token(t)
+}
+
+// TestFirstCredentialComesFirst: where the credential cannot be written, no
+// administrator gets on record.
+func TestFirstCredentialComesFirst(t *testing.T) {
+	i := install(t, dbtest.DSN(t, sqldb.SQLite), nil)
+	path := filepath.Join(i.data, "admin", "mdmctl.yaml")
+	if err := os.MkdirAll(path+".part/occupied", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cfg := i.config()
+	if err := cfg.check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(t.Context(), cfg, new(syncBuffer), nil); err == nil {
+		t.Fatal("a server started that could not write the first credential")
+	}
+	if err := os.RemoveAll(path + ".part"); err != nil {
+		t.Fatal(err)
+	}
+	i.start(t).admin(t).token(t)
 }
 
 func TestOps(t *testing.T) {

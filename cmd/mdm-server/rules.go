@@ -17,18 +17,23 @@ var (
 	admins  = rpc.Rule{Callers: []identity.Kind{identity.Admin}}
 )
 
+// certified is the rate of calls that leave a certificate on record each time,
+// and some of those on the revocation list in the end: far more than a phone
+// with every certificate there is asks for, and too few to fill a disk.
+var certified = rpc.Rate{PerSecond: 1.0 / 60, Burst: 100}
+
 // deviceRules says who may call what on the device listener. Join is the one
 // call without a certificate; a phone that enrols again may still show its old
 // one.
 func deviceRules() rpc.Rules {
 	return rpc.Rules{
 		enrollv1.EnrollmentService_Join_FullMethodName:                 anyone,
-		enrollv1.EnrollmentService_Renew_FullMethodName:                devices,
+		enrollv1.EnrollmentService_Renew_FullMethodName:                {Callers: devices.Callers, Rate: certified},
 		enrollv1.EnrollmentService_Leave_FullMethodName:                devices,
 		compliancev1.ComplianceService_Watch_FullMethodName:            devices,
 		compliancev1.ComplianceService_GetManifest_FullMethodName:      devices,
 		compliancev1.ComplianceService_CheckIn_FullMethodName:          {Callers: devices.Callers, Quick: compliancerpc.QuickCheckIn},
-		compliancev1.ComplianceService_IssueCertificate_FullMethodName: devices,
+		compliancev1.ComplianceService_IssueCertificate_FullMethodName: {Callers: devices.Callers, Rate: certified},
 		wipev1.WipeService_FetchOrders_FullMethodName:                  devices,
 		wipev1.WipeService_ReportOrder_FullMethodName:                  devices,
 	}

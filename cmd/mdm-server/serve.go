@@ -204,6 +204,13 @@ func (p *parts) note(ctx context.Context, chore string, err error) {
 	}
 }
 
+// hasAuthority reports whether the data folder holds a certificate authority:
+// whether it is an installation.
+func hasAuthority(cfg Config) bool {
+	_, err := os.Stat(filepath.Join(cfg.Data, "pki", "authority"))
+	return err == nil
+}
+
 // makeData makes the data folder, for the server's user alone.
 func makeData(cfg Config) error {
 	if err := os.MkdirAll(filepath.Clean(cfg.Data), 0o700); err != nil {

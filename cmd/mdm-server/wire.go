@@ -60,13 +60,13 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err := makeData(cfg); err != nil {
 		return nil, err
 	}
-	authority, err := pki.OpenAuthority(filepath.Join(cfg.Data, "pki"), now)
-	if err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
-	}
 	db, err := sqldb.Open(ctx, sqldb.Config{DSN: cfg.Database, MaxConns: cfg.DatabaseConns, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
+	}
+	authority, err := openAuthority(ctx, cfg, db, now)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	p := &parts{
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
@@ -75,6 +75,27 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.slices()
 	return p, nil
+}
+
+// openAuthority opens the installation's certificate authority. It makes one
+// for a new database only: beside one in use, a new authority would lock out
+// every phone and administrator there is.
+func openAuthority(ctx context.Context, cfg Config, db *sqldb.DB, now func() time.Time) (*pki.Authority, error) {
+	if !hasAuthority(cfg) {
+		known, err := enrolldb.New(db).ListAdministrators(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("database: %w", err)
+		}
+		if len(known) > 0 {
+			return nil, fmt.Errorf("the database belongs to an installation whose certificate authority is not in %s: copy its pki folder there",
+				filepath.Join(cfg.Data, "pki"))
+		}
+	}
+	authority, err := pki.OpenAuthority(filepath.Join(cfg.Data, "pki"), now)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	return authority, nil
 }
 
 // slices builds the slices and connects them.

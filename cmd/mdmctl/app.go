@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,6 +124,20 @@ func (a *app) waiting(fn func(ctx context.Context, c *client, args []string) err
 			return err
 		}
 		defer c.close()
-		return fn(cmd.Context(), c, args)
+		return fn(cmd.Context(), c, bare(cmd, args))
 	}
+}
+
+// bare takes the kind off names as -o name prints them, "device/ID": what one
+// command lists can be given to another. No name has a slash in it.
+func bare(cmd *cobra.Command, args []string) []string {
+	names := make([]string, len(args))
+	for i, arg := range args {
+		kind, name, found := strings.Cut(arg, "/")
+		if !found || kind != cmd.Name() && !cmd.HasAlias(kind) {
+			name = arg
+		}
+		names[i] = name
+	}
+	return names
 }

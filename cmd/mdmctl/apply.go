@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,12 @@ func (a *app) applyCommand() *cobra.Command {
 			"standard input; a folder stands for its .yaml, .yml and .json files. Every\n" +
 			"document of every file is checked before the first is applied.",
 		Example: "  mdmctl apply -f policy.yaml --dry-run\n  mdmctl apply -f policies/ -f extra.yaml",
-		Args:    cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("files are given with -f: %s -f %s", cmd.CommandPath(), args[0])
+			}
+			return nil
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&files, "filename", "f", nil, "file, folder or - (may be repeated)")
@@ -131,7 +137,7 @@ func (a *app) applyAll(ctx context.Context, c *client, documents []policyfile.Do
 			Name: d.Policy.GetMetadata().GetName(), Spec: d.Policy.GetSpec(), DryRun: dryRun,
 		})
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s:%d: policy %q: %w", d.File, d.Line, d.Policy.GetMetadata().GetName(), err))
+			failed = append(failed, placed(d, err))
 			if exitCode(err) == exitUnreachable || ctx.Err() != nil {
 				break
 			}
@@ -150,6 +156,24 @@ func (a *app) applyAll(ctx context.Context, c *client, documents []policyfile.Do
 	return lastOf(a, failed)
 }
 
+// placed says where in its file the server found a document wrong, as far as the
+// answer tells.
+func placed(d policyfile.Document, err error) error {
+	var lines []string
+	for _, v := range violations(err) {
+		line, column := d.Place(v.GetField())
+		text := v.GetDescription()
+		if field := v.GetField(); field != "" { // a rule about the whole request names none
+			text = policyfile.InFileWords(field) + ": " + text
+		}
+		lines = append(lines, fmt.Sprintf("%s:%d:%d: %s", d.File, line, column, text))
+	}
+	if len(lines) == 0 {
+		return fmt.Errorf("%s:%d: policy %q: %w", d.File, d.Line, d.Policy.GetMetadata().GetName(), err)
+	}
+	return usagef("%s", strings.Join(lines, "\n"))
+}
+
 func (a *app) sayApplied(r *compliancev1.ApplyPolicyResponse, dryRun bool) {
 	p := r.GetPolicy()
 	if a.format == "name" {
@@ -161,6 +185,10 @@ func (a *app) sayApplied(r *compliancev1.ApplyPolicyResponse, dryRun bool) {
 		suffix = " (dry run)"
 	}
 	fmt.Fprintf(a.out, "policy/%s %s, revision %d%s\n", printable(p.GetName()), enumname.Of(r.GetChange()), p.GetRevision(), suffix)
+	includes := func(x *compliancev1.Assignment) bool { return !x.GetExclude() }
+	if !slices.ContainsFunc(p.GetSpec().GetAssignments(), includes) {
+		fmt.Fprintf(a.err, "note: no assignment of policy/%s includes anybody: no device gets it\n", printable(p.GetName()))
+	}
 }
 
 func (a *app) writeApplied(results []*compliancev1.ApplyPolicyResponse) error {

@@ -19,7 +19,7 @@ func (a *app) cancelWipe() *cobra.Command {
 		Use:     "wipe ID",
 		Aliases: []string{"wipes", "order"},
 		Short:   "Stop a wipe that the device has not promised yet",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName,
 	}
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why, for the record")
 	mustHave(cmd, "reason")

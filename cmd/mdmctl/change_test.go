@@ -61,8 +61,11 @@ func TestCreateTokenAsData(t *testing.T) {
 	if key := last[*enrollv1.CreateTokenRequest](b).GetRequestKey(); key != "key-12345" {
 		t.Errorf("request key %q", key)
 	}
-	if got := b.run(args...); !strings.Contains(got.out, " --server phones.example.com:8443 ") {
-		t.Error(got)
+	got = b.run(args...)
+	for _, want := range []string{" --server phones.example.com:8443 ", " --mode dedicated "} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is not in %s", want, got.out)
+		}
 	}
 }
 
@@ -101,12 +104,13 @@ func (b *bench) file(name, content string) string {
 func TestApply(t *testing.T) {
 	b := serve(t)
 	path := b.file("p.yaml", twoPolicies)
+	const note = "note: no assignment of policy/one includes anybody: no device gets it\n"
 	b.check(b.run("apply", "-f", path, "--dry-run"), 0,
-		"policy/one created, revision 1 (dry run)\npolicy/two created, revision 1 (dry run)\n", "")
+		"policy/one created, revision 1 (dry run)\npolicy/two created, revision 1 (dry run)\n", note)
 	if len(b.policies) != 0 {
 		t.Error("a dry run changed something")
 	}
-	b.check(b.run("apply", "-f", path), 0, "policy/one created, revision 1\npolicy/two created, revision 1\n", "")
+	b.check(b.run("apply", "-f", path), 0, "policy/one created, revision 1\npolicy/two created, revision 1\n", note)
 	b.check(b.run("apply", "-f", filepath.Dir(path), "-o", "name"), 0, "policy/one\npolicy/two\n", "")
 	b.check(b.with(runOptions{stdin: twoPolicies}, "apply", "-f", "-", "-o", "name"), 0, "policy/one\npolicy/two\n", "")
 	got := b.run("apply", "-f", path, "-o", "json")
@@ -151,12 +155,12 @@ func TestApplyGoesOn(t *testing.T) {
 	path := b.file("p.yaml", twoPolicies)
 	b.before = func(_ *fake, m proto.Message) error {
 		if r, ok := m.(*compliancev1.ApplyPolicyRequest); ok && r.GetName() == "one" {
-			return no(codes.InvalidArgument, "the request is not valid", "", "spec.pins[0]: asks for nothing")
+			return no(codes.InvalidArgument, "the request is not valid", "", "spec.pins[0].minimum_length: asks for nothing")
 		}
 		return nil
 	}
 	b.check(b.run("apply", "-f", path), 2, "policy/two created, revision 1\n",
-		"mdmctl: "+path+":1: policy \"one\": the request is not valid\n  spec.pins[0]: asks for nothing\n")
+		"mdmctl: "+path+":5:47: spec.pins[0].minimumLength: asks for nothing\n")
 	b.failures["ApplyPolicy"] = no(codes.Unauthenticated, "unknown certificate", "")
 	before := sent[*compliancev1.ApplyPolicyRequest](b)
 	if got := b.run("apply", "-f", path); got.code != 5 {
@@ -198,7 +202,7 @@ Nothing is removed from the phone: order a wipe first where work data must go.
 	}
 	b.check(b.with(runOptions{asks: true, stdin: "y\n"}, args...), 0,
 		"device/device-00000001 retired; nothing was removed from the phone\n", notice+"Retire it? [y/N] ")
-	b.check(b.run(append(args, "--yes")...), 0, "device/device-00000001 retired; nothing was removed from the phone\n", notice)
+	b.check(b.run(append(args, "--yes")...), 0, "device/device-00000001 is retired already; nothing was done\n", "")
 	want := &enrollv1.RetireDeviceRequest{Id: phone, Reason: "left the company", Epoch: 2}
 	if diff := cmp.Diff(want, last[*enrollv1.RetireDeviceRequest](b), protocmp.Transform()); diff != "" {
 		t.Error(diff)
@@ -236,6 +240,23 @@ func TestWipe(t *testing.T) {
 	b.check(b.run(append(args, "--yes", "-o", "name", "--request-key", "key-12345")...), 0, "wipe/order-00000001\n", plan)
 	if key := last[*wipev1.CreateWipeRequest](b).GetRequestKey(); key != "key-12345" {
 		t.Errorf("request key %q", key)
+	}
+}
+
+// TestWipeRepeated: a plan that the order itself stands in the way of does not
+// keep the server from answering the same request again.
+func TestWipeRepeated(t *testing.T) {
+	b := serve(t).fill()
+	b.failures["PlanWipe"] = no(codes.FailedPrecondition, "an order is pending", "ORDER_PENDING")
+	args := []string{"wipe", "device", phone, "--scope", "work-profile", "--reason", "sold"}
+	for _, more := range [][]string{{"--yes"}, {"--request-key", "key-12345"}, {"--dry-run", "--yes", "--request-key", "key-12345"}} {
+		if got := b.run(append(args, more...)...); got.code != 4 || sent[*wipev1.CreateWipeRequest](b) != 0 {
+			t.Errorf("%v: %+v", more, got)
+		}
+	}
+	b.check(b.run(append(args, "--yes", "--request-key", "key-12345", "-o", "name")...), 0, "wipe/order-00000001\n", "")
+	if got := last[*wipev1.CreateWipeRequest](b).GetEpoch(); got != 2 {
+		t.Errorf("epoch %d, want the device's, 2", got)
 	}
 }
 

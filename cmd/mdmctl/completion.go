@@ -21,10 +21,10 @@ const (
 )
 
 func completionCommand() *cobra.Command {
-	shell := func(name, how string, generate func(root *cobra.Command, w io.Writer) error) *cobra.Command {
+	shell := func(name, about, how string, generate func(root *cobra.Command, w io.Writer) error) *cobra.Command {
 		return &cobra.Command{
 			Use:     name,
-			Short:   "Completion for " + name,
+			Short:   "Completion for " + name + about,
 			Example: "  " + how,
 			Args:    cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,11 +33,11 @@ func completionCommand() *cobra.Command {
 		}
 	}
 	return groupCommand("completion", "Print a shell's completion script",
-		shell("bash", "source <(mdmctl completion bash)", func(root *cobra.Command, w io.Writer) error {
+		shell("bash", " (with its bash-completion package)", "source <(mdmctl completion bash)", func(root *cobra.Command, w io.Writer) error {
 			return root.GenBashCompletionV2(w, true)
 		}),
-		shell("zsh", `mdmctl completion zsh > "${fpath[1]}/_mdmctl"`, (*cobra.Command).GenZshCompletion),
-		shell("fish", "mdmctl completion fish | source", func(root *cobra.Command, w io.Writer) error {
+		shell("zsh", "", `mdmctl completion zsh > "${fpath[1]}/_mdmctl"`, (*cobra.Command).GenZshCompletion),
+		shell("fish", "", "mdmctl completion fish | source", func(root *cobra.Command, w io.Writer) error {
 			return root.GenFishCompletion(w, true)
 		}))
 }

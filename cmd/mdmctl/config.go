@@ -66,7 +66,7 @@ func (a *app) useContext() *cobra.Command {
 	return &cobra.Command{
 		Use:               "use-context NAME",
 		Short:             "Make a context the current one",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneName,
 		ValidArgsFunction: a.contextNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.change(func(config *ctlconfig.Config) error {
@@ -84,7 +84,7 @@ func (a *app) deleteContext() *cobra.Command {
 	return &cobra.Command{
 		Use:               "delete-context NAME",
 		Short:             "Forget a context, and the credential in it",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneName,
 		ValidArgsFunction: a.contextNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.change(func(config *ctlconfig.Config) error {
@@ -169,7 +169,7 @@ func (a *app) setContext() *cobra.Command {
 		Use:     "set-context NAME",
 		Short:   "Add a context, or change what is named",
 		Example: "  mdmctl config set-context lab --server mdm.example.com --ca ca.pem --certificate me.pem --key me.key --embed --current",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&given.Server, "server", "", "host or host:port of the admin listener")

@@ -36,8 +36,8 @@ func (a *app) createToken() *cobra.Command {
 	addEnum(cmd, &in.Mode, "mode", "how the phone is managed")
 	flags.StringVar(&in.Group, "group", "", "group of the phones that join (default \"default\")")
 	flags.StringVar(&in.User, "user", "", "user of the phones that join")
-	flags.Uint32Var(&in.MaxUses, "uses", 1, "how many phones may join")
-	flags.Var(&expires, "expires", "how long it may be used, for example 24h or 7d (default 24h)")
+	flags.Uint32Var(&in.MaxUses, "uses", 1, "how many phones may join, 1 to 10000")
+	flags.Var(&expires, "expires", "how long it may be used, 1m to 90d, for example 24h or 7d (default 24h)")
 	flags.StringVar(&in.Description, "description", "", "a word for administrators")
 	flags.StringVar(&in.RequestKey, "request-key", "", "makes the call safe to repeat (default a new one)")
 	for _, required := range []string{"ownership", "mode"} {
@@ -79,7 +79,7 @@ func (a *app) showToken(c *client, r *enrollv1.CreateTokenResponse) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	line, err := enrollLine(c, r.GetSecret())
+	line, err := enrollLine(c, r)
 	if err != nil {
 		return err
 	}
@@ -88,8 +88,9 @@ func (a *app) showToken(c *client, r *enrollv1.CreateTokenResponse) error {
 }
 
 // enrollLine is what to run on a phone. The pins let it trust the server before
-// it has ever met it.
-func enrollLine(c *client, secret string) (string, error) {
+// it has ever met it; the mode is how the phone must be provisioned for this
+// token, where that is not the agent's default.
+func enrollLine(c *client, r *enrollv1.CreateTokenResponse) (string, error) {
 	server, err := c.context.DeviceAddress()
 	if err != nil {
 		return "", err
@@ -99,7 +100,10 @@ func enrollLine(c *client, secret string) (string, error) {
 	for _, pin := range pins(c.context.CA) {
 		fmt.Fprintf(&b, " --ca-pin %s", pin)
 	}
-	fmt.Fprintf(&b, " --token %s", printable(secret))
+	if mode := r.GetToken().GetMode(); mode != enrollv1.Mode_MODE_WORK_PROFILE {
+		fmt.Fprintf(&b, " --mode %s", enumname.Of(mode))
+	}
+	fmt.Fprintf(&b, " --token %s", printable(r.GetSecret()))
 	return b.String(), nil
 }
 

@@ -20,7 +20,7 @@ func (a *app) deletePolicy() *cobra.Command {
 		Use:     "policy NAME...",
 		Aliases: []string{"policies", "pol"},
 		Short:   "Take policies off every device",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someNames,
 	}
 	cmd.Flags().Uint64Var(&revision, "revision", 0, "only if this is the latest revision (default any)")
 	a.completeArgs(cmd, policyNames)
@@ -42,7 +42,7 @@ func (a *app) revokeToken() *cobra.Command {
 		Use:     "token ID...",
 		Aliases: []string{"tokens", "tok"},
 		Short:   "Stop tokens from being redeemed; devices that joined with them stay",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someNames,
 	}
 	a.completeArgs(cmd, tokenNames)
 	cmd.RunE = a.calling(func(ctx context.Context, c *client, args []string) error {

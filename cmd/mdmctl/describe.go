@@ -43,7 +43,7 @@ func describeOne[M proto.Message](a *app, use string, aliases []string, n names,
 		Use:         use,
 		Aliases:     aliases,
 		Short:       "Tell all about a " + firstWord(use),
-		Args:        cobra.ExactArgs(1),
+		Args:        oneName,
 		Annotations: map[string]string{formatsKey: describeFormats},
 	}
 	a.completeArgs(cmd, n)

@@ -36,7 +36,7 @@ func (a *app) describeDevice() *cobra.Command {
 		Short:   "Tell all about a device: verdict and why, manifest, certificates, wipes",
 		Long: "Tell all about a device. As JSON or YAML: the wire messages under device,\n" +
 			"compliance, certificates and wipes.",
-		Args:        cobra.ExactArgs(1),
+		Args:        oneName,
 		Annotations: map[string]string{formatsKey: describeFormats},
 	}
 	a.completeArgs(cmd, deviceNames)

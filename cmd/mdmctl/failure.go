@@ -110,6 +110,19 @@ func explain(err error) string {
 	return b.String()
 }
 
+// violations gives what an answer says of single fields.
+func violations(err error) []*errdetails.BadRequest_FieldViolation {
+	var all []*errdetails.BadRequest_FieldViolation
+	if inner, ok := errors.AsType[statusError](err); ok {
+		for _, detail := range inner.GRPCStatus().Details() {
+			if bad, ok := detail.(*errdetails.BadRequest); ok {
+				all = append(all, bad.GetFieldViolations()...)
+			}
+		}
+	}
+	return all
+}
+
 func headline(s *status.Status) string {
 	switch s.Code() {
 	case codes.Unavailable:
@@ -125,16 +138,15 @@ func headline(s *status.Status) string {
 	}
 }
 
-// writeFields leaves out the single complaint that the message already is.
+// writeFields leaves out the complaint that the message already is.
 func writeFields(b *strings.Builder, message string, d *errdetails.BadRequest) {
-	fields := d.GetFieldViolations()
-	for _, f := range fields {
+	for _, f := range d.GetFieldViolations() {
 		line := f.GetDescription()
 		if f.GetField() != "" { // a rule about the whole request names none
 			line = f.GetField() + ": " + line
 		}
-		if len(fields) == 1 && line == message {
-			return
+		if line == message {
+			continue
 		}
 		fmt.Fprintf(b, "\n  %s", printable(line))
 	}

@@ -30,6 +30,10 @@ func TestAnswersOfTheServer(t *testing.T) {
 			"one field, said already", no(codes.InvalidArgument, "id: too short", "", "id: too short"), 2,
 			"mdmctl: device \"device-00000001\": id: too short\n",
 		},
+		{
+			"several fields, the first said already", no(codes.InvalidArgument, "id: too short", "", "id: too short", "group: too long"), 2,
+			"mdmctl: device \"device-00000001\": id: too short\n  group: too long\n",
+		},
 		{"not found", no(codes.NotFound, "no such device", ""), 3, "mdmctl: device \"device-00000001\": no such device\n"},
 		{
 			"refused", no(codes.FailedPrecondition, "the device has left", "NOT_ENROLLED"), 4,
@@ -73,7 +77,12 @@ func TestAnswersOfTheServer(t *testing.T) {
 func TestUsage(t *testing.T) {
 	b := serve(t)
 	for args, want := range map[string]string{
-		"frob":                            `unknown command "frob" for "mdmctl"`,
+		"frob":                            `mdmctl knows no "frob"; choose from: apply,`,
+		"gett devices":                    `mdmctl knows no "gett"; did you mean get?`,
+		"get device/" + phone:             "write it as two words: mdmctl get device " + phone,
+		"apply policy.yaml":               "files are given with -f: mdmctl apply -f policy.yaml",
+		"delete policy":                   "mdmctl delete policy takes at least one name: mdmctl delete policy NAME...",
+		"get compliance":                  "mdmctl get compliance takes at least one name",
 		"get":                             "mdmctl get needs one more word; choose from: audit, certificates, compliance, crl, devices, policies, tokens, wipes",
 		"get phones":                      `mdmctl get knows no "phones"; choose from: audit,`,
 		"get devices --state lost":        "choose from: enrolled, left, retired, wiped",
@@ -84,10 +93,11 @@ func TestUsage(t *testing.T) {
 		"get devices --timeout 0":         "--timeout must be more than 0",
 		"get audit --device a --target b": "if any flags in the group [target device] are set none of the others can be",
 		"get policies --revision 3":       "--revision is of one policy: name it",
-		"describe device":                 "accepts 1 arg(s), received 0",
+		"describe device":                 "mdmctl describe device takes one name, not 0: mdmctl describe device ID",
 		"create token --mode dedicated":   `required flag(s) "ownership" not set`,
 		"create token --ownership company --mode dedicated --uses 0":       "--uses must be 1 or more",
 		"create token --ownership company --mode dedicated --expires soon": "want a time such as 90m, 24h or 30d",
+		"create token --ownership company --mode dedicated --expires 0d":   "want a time such as 90m, 24h or 30d",
 		"create token --ownership company --mode dedicated -o name":        `output "name" is not one of text, json, yaml`,
 		"apply":                                                       `required flag(s) "filename" not set`,
 		"delete policy a b --revision 1":                              "--revision is of one policy: name only one",
@@ -104,7 +114,7 @@ func TestUsage(t *testing.T) {
 		"watch wipes --until happy":                                   "choose from: pending, delivered, acknowledged, done, failed, cancelled, expired",
 		"watch wipes --limit 0":                                       "--limit must be 1 or more",
 		"watch device x --interval 0s":                                "--interval must be more than 0",
-		"config use-context":                                          "accepts 1 arg(s), received 0",
+		"config use-context":                                          "mdmctl config use-context takes one name, not 0",
 		"completion tcsh":                                             `mdmctl completion knows no "tcsh"; choose from: bash, fish, zsh`,
 		"--context nowhere get devices":                               `no such context: "nowhere"`,
 		"--config /nowhere/x get devices":                             "no configuration at /nowhere/x",

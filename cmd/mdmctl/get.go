@@ -38,12 +38,18 @@ type listing[M proto.Message] struct {
 	list func(ctx context.Context, c *client, p page) ([]M, string, error)
 	// pageSize is less than the usual one for large things.
 	pageSize uint32
+	// usual is how many are shown where nobody says; 0 for all.
+	usual int
 }
 
 // getListing makes the command "get KIND [NAME…]".
 func getListing[M proto.Message](a *app, l listing[M]) *cobra.Command {
 	var limit int
-	l.cmd.Flags().IntVar(&limit, "limit", 0, "show this many at most (default all)")
+	unsaid := "default all"
+	if l.usual > 0 {
+		unsaid = "0 for all"
+	}
+	l.cmd.Flags().IntVar(&limit, "limit", l.usual, "show this many at most ("+unsaid+")")
 	l.cmd.RunE = a.calling(func(ctx context.Context, c *client, names []string) error {
 		v := l.view(a)
 		if limit < 0 {
@@ -53,6 +59,9 @@ func getListing[M proto.Message](a *app, l listing[M]) *cobra.Command {
 			items, err := l.all(ctx, c, limit)
 			if err != nil {
 				return err
+			}
+			if l.usual > 0 && len(items) == l.usual && !l.cmd.Flags().Changed("limit") {
+				fmt.Fprintf(a.err, "note: these are the newest %d; --limit 0 shows all\n", l.usual)
 			}
 			return showList(a, v, items)
 		}

@@ -24,8 +24,10 @@ func (a *app) getAudit() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("target", "device")
 	a.completeDevice(cmd)
 	return getListing(a, listing[*auditv1.Entry]{
-		cmd:  cmd,
-		view: func(a *app) view[*auditv1.Entry] { return auditView(a.now()) },
+		cmd: cmd,
+		// A fleet writes many a day, and they are kept for good.
+		usual: 100,
+		view:  func(a *app) view[*auditv1.Entry] { return auditView(a.now()) },
 		list: func(ctx context.Context, c *client, p page) ([]*auditv1.Entry, string, error) {
 			if device != "" {
 				filter.Target = "device/" + device

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"ringfence/internal/enumname"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -56,18 +58,45 @@ func (a *app) writeDocuments(policies []*compliancev1.Policy) error {
 		if i > 0 {
 			fmt.Fprintln(a.out, "---")
 		}
-		raw, err := wireJSON(&compliancev1.PolicyDocument{
+		document := &compliancev1.PolicyDocument{
 			ApiVersion: "ringfence/v1", Kind: "Policy",
 			Metadata: &compliancev1.PolicyDocument_Metadata{Name: p.GetName()}, Spec: p.GetSpec(),
-		})
+		}
+		raw, err := wireJSON(document)
 		if err != nil {
 			return err
 		}
-		if err := a.writeYAML(raw); err != nil {
+		shorten := func(root *yaml.Node) { shortNames(root, document.ProtoReflect().Descriptor()) }
+		if err := a.writeYAML(raw, shorten); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shortNames gives the enum values of a message the names that people type:
+// numeric-complex for PIN_QUALITY_NUMERIC_COMPLEX.
+func shortNames(n *yaml.Node, m protoreflect.MessageDescriptor) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		field := m.Fields().ByJSONName(n.Content[i].Value)
+		if field == nil || field.IsMap() {
+			continue
+		}
+		values := []*yaml.Node{n.Content[i+1]}
+		if field.IsList() {
+			values = n.Content[i+1].Content
+		}
+		for _, value := range values {
+			switch field.Kind() {
+			case protoreflect.MessageKind:
+				shortNames(value, field.Message())
+			case protoreflect.EnumKind:
+				if v := field.Enum().Values().ByName(protoreflect.Name(value.Value)); v != nil {
+					value.Value = enumname.Short(v)
+				}
+			}
+		}
+	}
 }
 
 func getPolicy(ctx context.Context, c *client, name string, revision uint64) (*compliancev1.Policy, error) {
@@ -114,9 +143,9 @@ func (a *app) getCompliance() *cobra.Command {
 		Use:     "compliance DEVICE...",
 		Aliases: []string{"verdict", "verdicts"},
 		Short:   "The verdict on devices, and what is asked of them",
-		Long: "The verdict on devices, and what is asked of them. The wire message does not say\n" +
-			"of which device it is: of several, JSON and YAML keep the order of the arguments.",
-		Args: cobra.MinimumNArgs(1),
+		Long: "The verdict on devices, and what is asked of them. JSON and YAML do not name the\n" +
+			"device: they keep the order of the arguments.",
+		Args: someNames,
 	}
 	a.completeArgs(cmd, deviceNames)
 	cmd.RunE = a.calling(func(ctx context.Context, c *client, names []string) error {

@@ -76,8 +76,8 @@ beef     device-00000001   work    valid     in 90d
 dead     device-00000002   work    revoked   in 60m
 `,
 		"get cert beef -o wide": `
-SERIAL   DEVICE            ALIAS   STATUS   EXPIRES   SUBJECT              EPOCH   AGE   REASON
-beef     device-00000001   work    valid    in 90d    CN=device-00000001   2       60m   -
+SERIAL   DEVICE            ALIAS   STATUS   EXPIRES   SUBJECT              EPOCH   VALID-FROM             REASON
+beef     device-00000001   work    valid    in 90d    CN=device-00000001   2       2026-11-22 11:00:00Z   -
 `,
 		"get certs --device device-00000002 -o yaml": `
 items:
@@ -90,6 +90,7 @@ items:
     revokedAt: "2026-11-22T11:00:00Z"
     revocationReason: retired
 `,
+		"get device device/device-00000001 -o name": "device/device-00000001\n",
 		"get compliance device-00000001": `
 DEVICE            STANDING        SINCE   FINDINGS   EVIDENCE   MANIFEST
 device-00000001   non-compliant   2h      2          5m         outdated
@@ -133,7 +134,7 @@ func TestGetFilters(t *testing.T) {
 		{"get certificates --device " + phone, &compliancev1.ListCertificatesRequest{PageSize: 1000, DeviceId: phone}},
 		{"get wipes --state pending --device " + phone, &wipev1.ListWipesRequest{PageSize: 1000, DeviceId: phone, State: wipev1.State_STATE_PENDING}},
 		{"get audit --limit 7 --device " + phone, &auditv1.ListEntriesRequest{PageSize: 7, Target: "device/" + phone}},
-		{"get audit --actor admin:alice --target policy/sales", &auditv1.ListEntriesRequest{PageSize: 1000, Target: "policy/sales", Actor: "admin:alice"}},
+		{"get audit --actor admin:alice --target policy/sales", &auditv1.ListEntriesRequest{PageSize: 100, Target: "policy/sales", Actor: "admin:alice"}},
 		{"get policy sales --revision 2", &compliancev1.GetPolicyRequest{Name: "sales", Revision: 2}},
 	}
 	for _, test := range tests {
@@ -176,6 +177,30 @@ func TestGetFollowsPages(t *testing.T) {
 	}
 }
 
+// TestGetAuditIsBounded: the record is too long to be shown unasked.
+func TestGetAuditIsBounded(t *testing.T) {
+	b := serve(t)
+	for i := range 150 {
+		b.entries = append(b.entries, &auditv1.Entry{Sequence: uint64(150 - i)})
+	}
+	const note = "note: these are the newest 100; --limit 0 shows all\n"
+	for _, test := range []struct {
+		args  string
+		lines int
+		note  string
+	}{
+		{"", 100, note},
+		{"--limit 100", 100, ""},
+		{"--limit 0", 150, ""},
+		{"--limit 120", 120, ""},
+	} {
+		got := b.run(append([]string{"get", "audit", "-o", "name"}, strings.Fields(test.args)...)...)
+		if lines := strings.Count(got.out, "\n"); got.code != 0 || lines != test.lines || got.errOut != test.note {
+			t.Errorf("%q: exit %d, %d lines, %q", test.args, got.code, lines, got.errOut)
+		}
+	}
+}
+
 // TestGetDocument: what is fetched can be edited and applied.
 func TestGetDocument(t *testing.T) {
 	b := serve(t).fill()
@@ -183,6 +208,9 @@ func TestGetDocument(t *testing.T) {
 	got := b.run("get", "policies", "-o", "document")
 	if got.code != 0 {
 		t.Fatal(got)
+	}
+	if strings.Contains(got.out, "PIN_") {
+		t.Errorf("not the names that people type:\n%s", got.out)
 	}
 	documents, err := policyfile.Parse("f", []byte(got.out))
 	if err != nil {

@@ -154,11 +154,11 @@ func (a *app) writeData(v any) error {
 		_, err := b.WriteTo(a.out)
 		return err
 	}
-	return a.writeYAML(b.Bytes())
+	return a.writeYAML(b.Bytes(), func(*yaml.Node) {})
 }
 
-// writeYAML prints JSON as YAML.
-func (a *app) writeYAML(data []byte) error {
+// writeYAML prints JSON as YAML, after edit has changed what it likes.
+func (a *app) writeYAML(data []byte, edit func(doc *yaml.Node)) error {
 	// JSON is YAML already; without its quotes and braces it is pleasant YAML,
 	// with the fields in the same order.
 	var doc yaml.Node
@@ -166,6 +166,7 @@ func (a *app) writeYAML(data []byte) error {
 		return err
 	}
 	unquote(&doc)
+	edit(doc.Content[0])
 	y := yaml.NewEncoder(a.out)
 	y.SetIndent(2)
 	if err := y.Encode(&doc); err != nil {

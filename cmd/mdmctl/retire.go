@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringfence/internal/enumname"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
 
@@ -23,7 +24,7 @@ func (a *app) retireDevice() *cobra.Command {
 		Long: "End a device's enrolment: its certificates stop working at once. This removes\n" +
 			"nothing from the phone, and nothing can reach it afterwards: where work data\n" +
 			"must go, order a wipe first and wait for it.",
-		Args: cobra.ExactArgs(1),
+		Args: oneName,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&in.Reason, "reason", "", "why, for the record")
@@ -36,6 +37,9 @@ func (a *app) retireDevice() *cobra.Command {
 		d, err := getDevice(ctx, c, id)
 		if err != nil {
 			return fmt.Errorf("device %q: %w", id, err)
+		}
+		if d.GetState() != enrollv1.DeviceState_DEVICE_STATE_ENROLLED {
+			return a.alreadyEnded(d)
 		}
 		fmt.Fprintf(a.err, "Device %s (%s, user %s) will be cut off at once.\nNothing is removed from the phone: order a wipe first where work data must go.\n",
 			printable(d.GetId()), printable(d.GetModel()), orDash(printable(d.GetUser())))
@@ -58,4 +62,14 @@ func (a *app) retireDevice() *cobra.Command {
 		return nil
 	})
 	return cmd
+}
+
+// alreadyEnded reports a device that is not enrolled: retiring it again is no
+// error, and must not read as if it had been done now.
+func (a *app) alreadyEnded(d *enrollv1.Device) error {
+	if a.forPrograms() {
+		return a.writeMessage(d)
+	}
+	a.say("device", d.GetId(), "is "+enumname.Of(d.GetState())+" already; nothing was done")
+	return nil
 }

@@ -19,7 +19,7 @@ func (a *app) revokeCertificate() *cobra.Command {
 		Use:     "certificate SERIAL",
 		Aliases: []string{"certificates", "cert", "certs"},
 		Short:   "Put a client certificate on the revocation list",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneName,
 	}
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why, for the record")
 	mustHave(cmd, "reason")

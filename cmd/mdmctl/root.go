@@ -45,6 +45,7 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors:     true,
 		PersistentPreRunE: a.start,
 		RunE:              group,
+		Args:              cobra.ArbitraryArgs, // group says what is wrong with them
 	}
 	root.SetUsageTemplate(root.UsageTemplate() + `{{if not .HasParent}}` + exitCodes + `{{end}}`)
 	flags := root.PersistentFlags()
@@ -88,6 +89,21 @@ func (a *app) start(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
+// oneName and someNames check how many things are named.
+func oneName(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usagef("%s takes one name, not %d: %s", cmd.CommandPath(), len(args), cmd.UseLine())
+	}
+	return nil
+}
+
+func someNames(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("%s takes at least one name: %s", cmd.CommandPath(), cmd.UseLine())
+	}
+	return nil
+}
+
 // group is the deed of a command that only has commands below it: help when it
 // is asked for nothing at all, else an error that says what there is.
 func group(cmd *cobra.Command, args []string) error {
@@ -103,6 +119,14 @@ func group(cmd *cobra.Command, args []string) error {
 	choose := fmt.Sprintf("choose from: %s", strings.Join(names, ", "))
 	if len(args) == 0 {
 		return usagef("%s needs one more word; %s", cmd.CommandPath(), choose)
+	}
+	kind, name, found := strings.Cut(args[0], "/")
+	if found && (slices.Contains(names, kind) || slices.Contains(names, kind+"s")) {
+		return usagef("write it as two words: %s %s %s", cmd.CommandPath(), kind, name)
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) == 1 {
+		choose = fmt.Sprintf("did you mean %s?", near[0])
 	}
 	return usagef("%s knows no %q; %s", cmd.CommandPath(), args[0], choose)
 }

@@ -176,7 +176,8 @@ func certificatesView(now time.Time) view[*compliancev1.Certificate] {
 		{"EXPIRES", false, func(m c) string { return due(m.GetNotAfter(), now) }},
 		{"SUBJECT", true, c.GetSubject},
 		{"EPOCH", true, func(m c) string { return strconv.FormatUint(m.GetEpoch(), 10) }},
-		{"AGE", true, func(m c) string { return age(m.GetNotBefore(), now) }},
+		// The time it was issued is not known: certificates are backdated.
+		{"VALID-FROM", true, func(m c) string { return clock(m.GetNotBefore().AsTime()) }},
 		{"REASON", true, c.GetRevocationReason},
 	}}
 }

@@ -36,7 +36,7 @@ func (a *app) watchDevice() *cobra.Command {
 		Short:   "Print a device's state, verdict and manifest as they change",
 		Long: "Print a device's state, verdict and manifest as they change. With -o json, one\n" +
 			"object a line.",
-		Args:        cobra.ExactArgs(1),
+		Args:        oneName,
 		Annotations: map[string]string{formatsKey: "text|json"},
 	}
 	flags := cmd.Flags()

@@ -139,6 +139,18 @@ func TestWatchInterrupted(t *testing.T) {
 	}
 }
 
+// TestWatchEnds: a watch that waits for nothing may end with its time.
+func TestWatchEnds(t *testing.T) {
+	b := serve(t).fill()
+	if got := b.run("watch", "device", phone, "--interval", "1ms", "--timeout", "20ms"); got.code != 0 || got.errOut != "" {
+		t.Error(got)
+	}
+	got := b.run("watch", "device", phone, "--interval", "1ms", "--timeout", "20ms", "--until", "compliant")
+	if got.code != 6 || got.errOut != "mdmctl: it did not happen within 20ms\n" {
+		t.Error(got)
+	}
+}
+
 func TestWatchWipes(t *testing.T) {
 	b := serve(t).fill()
 	b.orders = append([]*wipev1.Order{{

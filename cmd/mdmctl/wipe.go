@@ -41,14 +41,14 @@ func (a *app) wipeDevice() *cobra.Command {
 			"that it is done.",
 		Example: `  mdmctl wipe device ID --scope work-profile --reason "phone is sold" --dry-run
   mdmctl wipe device ID --scope app-data --package com.example.mail --reason "left the project" --yes --wait`,
-		Args: cobra.ExactArgs(1),
+		Args: oneName,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.scope, "scope", "", "what goes: work-profile|app-data")
 	flags.StringSliceVar(&f.packages, "package", nil, "with app-data: an app, by package name (may be repeated)")
-	flags.StringVar(&f.reason, "reason", "", "why, for the record and for the person")
+	flags.StringVar(&f.reason, "reason", "", "why, for the record")
 	flags.StringVar(&f.key, "request-key", "", "makes the call safe to repeat (default a new one)")
-	flags.Var(&f.expires, "expires", "how long the device may take to begin, for example 12h or 7d (default 30d)")
+	flags.Var(&f.expires, "expires", "how long the device may take to begin, 1m to 365d, for example 12h or 7d (default 30d)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, and order nothing")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the device says that it is done")
@@ -73,12 +73,20 @@ func (a *app) wipeDevice() *cobra.Command {
 }
 
 func (f wipeFlags) check() (*wipev1.Scope, error) {
-	if f.reason == "" && !f.dryRun {
-		return nil, usagef("--reason is missing: it is kept on record and shown to the person")
-	}
-	if f.interval <= 0 {
+	scope, err := f.what()
+	switch {
+	case err != nil:
+		return nil, err
+	case f.reason == "" && !f.dryRun:
+		return nil, usagef("--reason is missing: it is kept on record")
+	case f.interval <= 0:
 		return nil, usagef("--interval must be more than 0")
 	}
+	return scope, nil
+}
+
+// what gives the scope that the flags name.
+func (f wipeFlags) what() (*wipev1.Scope, error) {
 	switch f.scope {
 	case "work-profile":
 		if len(f.packages) > 0 {
@@ -105,7 +113,10 @@ type wipeOrder struct {
 func (a *app) orderWipe(ctx context.Context, c *client, w wipeOrder) error {
 	plan, err := c.wipe.PlanWipe(ctx, &wipev1.PlanWipeRequest{DeviceId: w.device, Scope: w.scope})
 	if err != nil {
-		return fmt.Errorf("device %q: %w", w.device, err)
+		if err = fmt.Errorf("device %q: %w", w.device, err); !w.mayRepeat(err) {
+			return err
+		}
+		return a.repeatWipe(ctx, c, w)
 	}
 	if w.flags.dryRun {
 		if a.forPrograms() {
@@ -119,9 +130,29 @@ func (a *app) orderWipe(ctx context.Context, c *client, w wipeOrder) error {
 	if err := a.confirm(ctx, "Order this wipe?", w.flags.yes); err != nil {
 		return err
 	}
+	return a.createWipe(ctx, c, w, plan.GetEpoch()) // what was shown is what is ordered
+}
+
+// mayRepeat reports whether a refused plan may be the plan of an order that this
+// request has made already: it then stands in its own way, or has ended the
+// enrolment.
+func (w wipeOrder) mayRepeat(err error) bool {
+	return w.flags.key != "" && w.flags.yes && !w.flags.dryRun && exitCode(err) == exitRefused
+}
+
+// repeatWipe lets the server decide, which knows what it has answered to the
+// request key before; what it has not, it refuses as it has refused the plan.
+func (a *app) repeatWipe(ctx context.Context, c *client, w wipeOrder) error {
+	d, err := getDevice(ctx, c, w.device)
+	if err != nil {
+		return fmt.Errorf("device %q: %w", w.device, err)
+	}
+	return a.createWipe(ctx, c, w, d.GetEpoch())
+}
+
+func (a *app) createWipe(ctx context.Context, c *client, w wipeOrder, epoch uint64) error {
 	in := &wipev1.CreateWipeRequest{
-		RequestKey: requestKey(w.flags.key), DeviceId: w.device, Scope: w.scope, Reason: w.flags.reason,
-		Epoch: plan.GetEpoch(), // what was shown is what is ordered
+		RequestKey: requestKey(w.flags.key), DeviceId: w.device, Scope: w.scope, Reason: w.flags.reason, Epoch: epoch,
 	}
 	if w.flags.expires > 0 {
 		in.Lifetime = durationpb.New(time.Duration(w.flags.expires))

@@ -115,7 +115,7 @@ func (l *lifetime) Set(s string) error {
 			continue
 		}
 		n, err := strconv.ParseUint(number, 10, 16)
-		if err != nil {
+		if err != nil || n == 0 {
 			break
 		}
 		*l = lifetime(time.Duration(n) * length)

@@ -89,6 +89,17 @@ func (j *judgement) excuse(f Finding) {
 	j.find(f, time.Time{})
 }
 
+// miss adds a finding about something that the agent sets up by itself. While
+// the newest manifest is not applied it shares that one's grace, or one policy
+// would turn every phone that happens to be offline.
+func (j *judgement) miss(f Finding) {
+	if j.Report.AppliedRevision != j.Manifest.Revision() {
+		j.excuse(f)
+		return
+	}
+	j.find(f, time.Time{})
+}
+
 // turnsAt notes that something will stop holding at t.
 func (j *judgement) turnsAt(t time.Time) {
 	if j.turns.IsZero() || t.Before(j.turns) {

@@ -245,3 +245,28 @@ func TestFutureChangeDoesNotPutExpiryOff(t *testing.T) {
 		t.Errorf("rules = %v", rules(late))
 	}
 }
+
+// TestNewSettingsShareTheGrace: what the agent sets up by itself is not held
+// against a phone that has not applied the newest manifest, until the grace is
+// over; once it is applied, nothing is excused.
+func TestNewSettingsShareTheGrace(t *testing.T) {
+	r := fitReport(fullManifest(), t0)
+	r.Posture.VPNs, r.Posture.TrustedRootSHA256, r.Posture.Certificates = nil, nil, nil
+
+	late := r
+	late.AppliedRevision = "0a"
+	first := judge(fullManifest(), late, Verdict{}, t0)
+	if first.Standing != Compliant || len(first.Findings) != 4 {
+		t.Fatalf("a phone that could not apply it yet: %v, %v", first.Standing, rules(first))
+	}
+	if want := t0.Add(limits().Grace); !first.ChangesAt.Equal(want) {
+		t.Errorf("the verdict changes at %v, want %v", first.ChangesAt, want)
+	}
+	late.ObservedAt = t0.Add(limits().Grace)
+	if over := judge(fullManifest(), late, first, t0.Add(limits().Grace)); over.Standing != NonCompliant {
+		t.Errorf("after the grace: %v", over.Standing)
+	}
+	if applied := judge(fullManifest(), r, Verdict{}, t0); applied.Standing != NonCompliant {
+		t.Errorf("a phone that says it has applied it: %v", applied.Standing)
+	}
+}

@@ -62,10 +62,10 @@ func (j *judgement) judgeRoots() {
 		if slices.Contains(j.Report.Posture.TrustedRootSHA256, j.Manifest.rootDigests[i]) {
 			continue
 		}
-		j.find(Finding{
+		j.miss(Finding{
 			Rule: rootSetting(r.Name), Expected: "installed, SHA-256 " + j.Manifest.rootDigests[i], Actual: "not installed",
 			Remedy: "keep the phone online: the work agent installs it",
-		}, time.Time{})
+		})
 	}
 }
 
@@ -74,20 +74,20 @@ func (j *judgement) judgeCertificates() {
 	for _, c := range j.Manifest.Certificates {
 		i := slices.IndexFunc(j.Report.Posture.Certificates, func(i InstalledCertificate) bool { return i.Alias == c.Alias })
 		if i < 0 {
-			j.findCertificate(c.Alias, "not installed", time.Time{})
+			j.miss(certificateFinding(c.Alias, "not installed"))
 			continue
 		}
 		if expires := j.Report.Posture.Certificates[i].NotAfter; j.passed(expires) {
-			j.findCertificate(c.Alias, "expired "+expires.Format(time.RFC3339), expires)
+			j.find(certificateFinding(c.Alias, "expired "+expires.Format(time.RFC3339)), expires)
 		}
 	}
 }
 
-func (j *judgement) findCertificate(alias, actual string, since time.Time) {
-	j.find(Finding{
+func certificateFinding(alias, actual string) Finding {
+	return Finding{
 		Rule: certificateSetting(alias), Expected: "a valid certificate", Actual: actual,
 		Remedy: "keep the phone online: the work agent obtains it",
-	}, since)
+	}
 }
 
 // judgeVPNs: each connection must be there, as strict as asked.
@@ -95,24 +95,24 @@ func (j *judgement) judgeVPNs() {
 	for _, v := range j.Manifest.VPNs {
 		i := slices.IndexFunc(j.Report.Posture.VPNs, func(s VPNState) bool { return s.Name == v.Name })
 		if i < 0 {
-			j.find(Finding{
+			j.miss(Finding{
 				Rule: vpnSetting(v.Name), Expected: "set up", Actual: "not set up",
 				Remedy: "install " + v.ProviderPackage + " in the work profile and open the work agent",
-			}, time.Time{})
+			})
 			continue
 		}
 		state := j.Report.Posture.VPNs[i]
 		if v.AlwaysOn && !state.AlwaysOn {
-			j.find(Finding{
+			j.miss(Finding{
 				Rule: vpnSetting(v.Name) + ".always_on", Expected: "on", Actual: "off",
 				Remedy: "turn on \"always-on VPN\" for " + v.ProviderPackage,
-			}, time.Time{})
+			})
 		}
 		if v.Lockdown && !state.Lockdown {
-			j.find(Finding{
+			j.miss(Finding{
 				Rule: vpnSetting(v.Name) + ".lockdown", Expected: "on", Actual: "off",
 				Remedy: "turn on \"block connections without VPN\" for " + v.ProviderPackage,
-			}, time.Time{})
+			})
 		}
 	}
 }

@@ -27,6 +27,7 @@ func decode(root *yaml.Node) (*compliancev1.PolicyDocument, Problems) {
 	if len(problems) == 0 {
 		problems = unmarshal(root, policy, validator{})
 	}
+	shift(root, base)
 	if len(problems) == 0 {
 		return policy, nil
 	}
@@ -69,7 +70,7 @@ func decodeProblems(err error) Problems {
 			_, _ = fmt.Sscanf(m, ":%d:%d", &p.Line, &p.Column)
 		}
 		if cause := errors.Unwrap(e); cause != nil {
-			p.Text = bounded(ruleID.ReplaceAllString(cause.Error(), ""))
+			p.Text = bounded(inFileWords(ruleID.ReplaceAllString(cause.Error(), "")))
 		}
 		problems = append(problems, p)
 	}
@@ -78,6 +79,28 @@ func decodeProblems(err error) Problems {
 
 // ruleID is how a violation's text ends; it means nothing to a file's author.
 var ruleID = regexp.MustCompile(` \([a-z0-9_.]+\)$`)
+
+// inFileWords says a violation as the file does: fields by their names in files,
+// and what is left out as left out, not as a zero.
+func inFileWords(text string) string {
+	path, rest, found := strings.Cut(text, ": ")
+	if !found {
+		return text
+	}
+	if rest == "must not be in list [0]" {
+		rest = "value is required"
+	}
+	return InFileWords(path) + ": " + rest
+}
+
+// InFileWords gives the path of a field with the names that files have, for one
+// with the names that the wire has: spec.pins[0].minimumLength for
+// spec.pins[0].minimum_length.
+func InFileWords(path string) string {
+	return wireWord.ReplaceAllStringFunc(path, func(s string) string { return strings.ToUpper(s[1:]) })
+}
+
+var wireWord = regexp.MustCompile(`_[a-z]`)
 
 // validator is protovalidate as protoyaml wants it.
 type validator struct{}

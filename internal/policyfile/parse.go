@@ -25,6 +25,8 @@ type Document struct {
 	File   string
 	Line   int
 	Policy *compliancev1.PolicyDocument
+
+	root *yaml.Node
 }
 
 // Parse reads a whole file, of which name is only said in errors. It gives all
@@ -101,7 +103,7 @@ func (p *parser) document(root *yaml.Node) {
 		return
 	}
 	p.names[name] = line
-	p.good = append(p.good, Document{p.file, line, policy})
+	p.good = append(p.good, Document{p.file, line, policy, root})
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

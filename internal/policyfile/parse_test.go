@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"ringfence/internal/policyfile"
@@ -77,7 +78,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, got, protocmp.Transform(), cmpopts.IgnoreUnexported(policyfile.Document{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -109,15 +110,16 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"mapping for a list", document("a", "  pins: {scope: device}\n"),
-			"f:6:9: expected sequence, got mapping",
+			"f:6:9: pins wants a list",
 		},
 		{
 			"word for a message", document("a", "  pins: [none]\n"),
-			"f:6:10: expected fields for mdm.compliance.v1.PinRule, got scalar",
+			"f:6:10: an entry of pins wants a mapping with some of: scope, quality, complexity, minimumLength, " +
+				"historyLength, expiresAfterDays, failuresBeforeRemoval, inactivityLockSeconds",
 		},
 		{
 			"list for a string", document("a", "  description: [x]\n"),
-			"f:6:16: expected scalar, got sequence",
+			"f:6:16: description wants one plain value",
 		},
 		{
 			"word for a number", document("a", "  pins: [{scope: device, minimumLength: six}]\n"),
@@ -128,12 +130,28 @@ func TestParseRefuses(t *testing.T) {
 			"f:6:41: minimumLength wants a whole number, not \"4k\"",
 		},
 		{
+			"octal", document("a", "  pins: [{scope: device, minimumLength: 010}]\n"),
+			"f:6:41: minimumLength wants a plain decimal number, not \"010\"",
+		},
+		{
+			"list among words", document("a", "  vpns: [{name: v, servers: [{address: h}], providerPackage: a.b, allowedPackages: [[a.b]]}]\n"),
+			"f:6:85: an entry of allowedPackages wants one plain value",
+		},
+		{
+			"list for a mapping", document("a", "  vpns: [{name: v, servers: [{address: h}], providerPackage: a.b, providerSettings: [a]}]\n"),
+			"f:6:85: providerSettings wants a mapping",
+		},
+		{
+			"another version", strings.Replace(document("a", "  pins: []\n"), "ringfence/v1", "ringfence/v2", 1),
+			"f:1:13: apiVersion: must equal `ringfence/v1`",
+		},
+		{
 			"word for a boolean", document("a", "  assignments: [{all: yes please}]\n"),
-			"f:6:23: expected bool, got \"yes please\"",
+			"f:6:23: all wants true or false, not \"yes please\"",
 		},
 		{
 			"out of range", document("a", "  pins:\n  - scope: device\n    minimumLength: 99\n"),
-			"f:8:20: spec.pins[0].minimum_length: must be greater than or equal to 4 and less than or equal to 16",
+			"f:8:20: spec.pins[0].minimumLength: must be greater than or equal to 4 and less than or equal to 16",
 		},
 		{
 			"far out of range", document("a", "  pins: [{scope: device, minimumLength: 99999999999}]\n"),
@@ -145,7 +163,7 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"required left out", document("a", "  pins: [{minimumLength: 6}]\n"),
-			"f:6:10: spec.pins[0].scope: must not be in list [0]",
+			"f:6:10: spec.pins[0].scope: value is required",
 		},
 		{
 			"no spec", "apiVersion: ringfence/v1\nkind: Policy\nmetadata: {name: a}\n",
@@ -165,11 +183,11 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"package with a path", document("a", "  vpns: [{name: v, servers: [{address: h}], providerPackage: ../../0}]\n"),
-			"f:6:62: spec.vpns[0].provider_package: does not match regex pattern `^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$`",
+			"f:6:62: spec.vpns[0].providerPackage: does not match regex pattern `^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$`",
 		},
 		{
 			"two targets", document("a", "  assignments:\n  - group: g\n    user: u\n"),
-			"f:8:11: field group is already set for oneof target",
+			"f:8:11: user cannot go with group: give one of all, group, user, device",
 		},
 		{
 			"lockdown alone", document("a", "  vpns: [{name: v, servers: [{address: h}], providerPackage: a.b, lockdown: true}]\n"),
@@ -194,7 +212,7 @@ func TestParseRefuses(t *testing.T) {
 		{
 			"two documents broken", document("a", "  colour: 1\n  pins: 1\n") + "---\n" + document("b", "  pins: [{scope: x}]\n"),
 			"f:6:3: unknown field \"colour\"; there are: description, pins, trustedRoots, clientCertificates, vpns, assignments\n" +
-				"f:7:9: expected sequence, got scalar\n" +
+				"f:7:9: pins wants a list\n" +
 				"f:14:18: scope cannot be \"x\"; choose from: device, work-profile",
 		},
 		{"syntax in the second", document("a", "  pins: []\n") + "---\na: [1\nb: 2\n", "f:8:1: did not find expected ',' or ']'"},

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,6 +31,7 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 	}
 	fields := message.ProtoReflect().Descriptor().Fields()
 	seen := make(map[protoreflect.FieldNumber]bool)
+	chosen := make(map[protoreflect.Name]string) // by oneof, the field that is given
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		field := fields.ByJSONName(key.Value)
@@ -44,6 +46,13 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 			s.add(key, "field %q is there already under its other name", key.Value)
 		}
 		seen[field.Number()] = true
+		if choice := field.ContainingOneof(); choice != nil {
+			if first, ok := chosen[choice.Name()]; ok {
+				s.add(value, "%s cannot go with %s: give one of %s", key.Value, first, fieldNames(choice.Fields()))
+				continue
+			}
+			chosen[choice.Name()] = key.Value
+		}
 		s.field(field, value)
 	}
 	return false, nil
@@ -51,11 +60,17 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 
 func (s *strict) field(field protoreflect.FieldDescriptor, value *yaml.Node) {
 	switch {
-	case field.IsMap() && value.Kind == yaml.MappingNode:
+	case isNull(value):
+		s.value(field, value)
+	case field.IsMap() && value.Kind != yaml.MappingNode:
+		s.add(value, "%s wants a mapping", field.JSONName())
+	case field.IsList() && value.Kind != yaml.SequenceNode:
+		s.add(value, "%s wants a list", field.JSONName())
+	case field.IsMap():
 		for i := 1; i < len(value.Content); i += 2 {
 			s.value(field.MapValue(), value.Content[i])
 		}
-	case field.IsList() && value.Kind == yaml.SequenceNode:
+	case field.IsList():
 		for _, item := range value.Content {
 			s.value(field, item)
 		}
@@ -69,8 +84,9 @@ func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
 		s.add(value, "%s has no value: leave it out or give one", field.JSONName())
 		return
 	}
-	if value.Kind != yaml.ScalarNode {
-		return // right for a message, refused by protoyaml for everything else
+	if message := field.Message() != nil; message || value.Kind != yaml.ScalarNode {
+		s.kind(field, value, message)
+		return
 	}
 	switch field.Kind() {
 	case protoreflect.EnumKind:
@@ -81,7 +97,30 @@ func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
 			s.add(value, "%s cannot be negative", field.JSONName())
 		case value.Tag != "!!int":
 			s.add(value, "%s wants a whole number, not %q", field.JSONName(), value.Value)
+		case !plainNumber.MatchString(value.Value):
+			s.add(value, "%s wants a plain decimal number, not %q", field.JSONName(), value.Value)
 		}
+	case protoreflect.BoolKind:
+		if value.Tag != "!!bool" {
+			s.add(value, "%s wants true or false, not %q", field.JSONName(), value.Value)
+		}
+	}
+}
+
+// plainNumber is a number that everybody reads alike: YAML takes 010 for 8.
+var plainNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+
+// kind refuses a mapping where a plain value belongs, and the reverse.
+func (s *strict) kind(field protoreflect.FieldDescriptor, value *yaml.Node, message bool) {
+	of := field.JSONName()
+	if field.IsList() {
+		of = "an entry of " + of
+	}
+	switch {
+	case message && value.Kind != yaml.MappingNode:
+		s.add(value, "%s wants a mapping with some of: %s", of, fieldNames(field.Message().Fields()))
+	case !message:
+		s.add(value, "%s wants one plain value", of)
 	}
 }
 
@@ -101,7 +140,13 @@ func (s *strict) add(n *yaml.Node, format string, args ...any) {
 	})
 }
 
-func fieldNames(fields protoreflect.FieldDescriptors) string {
+// fieldList is the fields of a message or of a oneof.
+type fieldList interface {
+	Len() int
+	Get(i int) protoreflect.FieldDescriptor
+}
+
+func fieldNames(fields fieldList) string {
 	names := make([]string, fields.Len())
 	for i := range names {
 		names[i] = fields.Get(i).JSONName()

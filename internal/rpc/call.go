@@ -186,14 +186,31 @@ func (c *call) RecvMsg(m any) error {
 		c.rejected = rejectMalformed
 		return in.problem
 	}
-	if quick := c.method.quick(); quick != nil && quick(message) {
+	if quick := c.method.quick(); quick == nil || !quick(message) {
+		if err := validate(c.server.validator, message); err != nil {
+			c.rejected = rejectInvalid
+			return err
+		}
+	}
+	return c.lookAgain()
+}
+
+// dawdling is how long a request may take to arrive before its sender is asked
+// for again.
+const dawdling = 100 * time.Millisecond
+
+// lookAgain asks once more for a caller whose request was long in coming. Who
+// calls is decided before the request is read, and a phone that began a call
+// while it was enrolled could otherwise send the rest after it was retired.
+func (c *call) lookAgain() error {
+	if c.method.stream != nil || c.server.config.Now().Sub(c.start) < dawdling {
 		return nil
 	}
-	if err := validate(c.server.validator, message); err != nil {
-		c.rejected = rejectInvalid
-		return err
+	err := Recheck(c.ctx)
+	if err != nil {
+		c.rejected = rejectCaller
 	}
-	return nil
+	return err
 }
 
 // receive takes one message and, where the method has one only, makes sure that

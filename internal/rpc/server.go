@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
@@ -56,7 +55,7 @@ func (c Config) check() error {
 type Server struct {
 	config    Config
 	grpc      *grpc.Server
-	validator protovalidate.Validator
+	validator validators
 	limiters  [3]*limiters // by identity.Kind
 	streams   *streams
 	unary     map[string]bool // written by RegisterService, read after Serve
@@ -92,7 +91,7 @@ func New(c Config) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	validator, err := protovalidate.New()
+	validator, err := newValidators()
 	if err != nil {
 		return nil, err
 	}

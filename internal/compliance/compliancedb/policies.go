@@ -2,6 +2,7 @@ package compliancedb
 
 import (
 	"context"
+	"math"
 
 	"gorm.io/gorm"
 
@@ -89,7 +90,7 @@ func (s *Store) Policy(ctx context.Context, name string, revision uint64) (p com
 	if revision == 0 {
 		q = q.Where("r.revision = p.revision")
 	} else {
-		q = q.Where("r.revision = ?", revision)
+		q = q.Where("r.revision = ?", int64(min(revision, math.MaxInt64))) // the drivers take no more
 	}
 	var r policyRow
 	if err := q.Take(&r).Error; err != nil {
