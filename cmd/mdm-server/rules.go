@@ -58,5 +58,9 @@ func adminRules() rpc.Rules {
 		wipev1.WipeAdminService_ListWipes_FullMethodName:                       admins,
 		wipev1.WipeAdminService_CancelWipe_FullMethodName:                      admins,
 		auditv1.AuditService_ListEntries_FullMethodName:                        admins,
+		auditv1.AuditService_GetHead_FullMethodName:                            admins,
+		auditv1.AuditService_GetInclusionProof_FullMethodName:                  admins,
+		auditv1.AuditService_GetConsistencyProof_FullMethodName:                admins,
+		auditv1.AuditService_ExportEntries_FullMethodName:                      admins,
 	}
 }

@@ -48,6 +48,8 @@ type parts struct {
 	db        *sqldb.DB
 	authority *pki.Authority
 	bell      *bell.Bell
+	record    *auditdb.Store
+	heads     *auditdb.Signer
 
 	enroll     *enroll.Service
 	compliance *compliance.Service
@@ -64,13 +66,22 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
+	key, err := authority.AuditKey(cfg.AuditName)
+	if err != nil {
+		return nil, err
+	}
 	db, err := sqldb.Open(ctx, sqldb.Config{DSN: cfg.Database, MaxConns: cfg.DatabaseConns, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	record := auditdb.New(db)
+	heads, err := auditdb.NewSigner(record, key.Signer, key.Verifier)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	p := &parts{
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
-		db: db, authority: authority, bell: new(bell.Bell),
+		db: db, authority: authority, bell: new(bell.Bell), record: record, heads: heads,
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.slices()
@@ -157,7 +168,7 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	enrollv1.RegisterEnrollmentAdminServiceServer(server, enrollrpc.NewAdminServer(p.enroll))
 	compliancev1.RegisterComplianceAdminServiceServer(server, compliancerpc.NewAdminServer(p.compliance))
 	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe))
-	auditv1.RegisterAuditServiceServer(server, auditrpc.New(auditdb.New(p.db)))
+	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	return server, rpc.CheckRules(adminRules(), server)
 }
 

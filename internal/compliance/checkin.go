@@ -43,7 +43,7 @@ func (s *Service) CheckIn(ctx context.Context, caller identity.Caller, r Report)
 		c := checkIn{
 			device: facts, manifest: snap.demand(facts).manifest, generation: snap.generation,
 			report: r, now: now, limits: s.config.Limits,
-			actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID},
+			actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID, Credential: caller.Serial},
 		}
 		next := c.judge(slot.state)
 		stored, err := s.keep(ctx, slot, next)

@@ -137,6 +137,9 @@ func (c *call) identify() (identity.Caller, error) {
 		return identity.Caller{}, fmt.Errorf("caller of kind %d cannot come from this connection", caller.Kind)
 	}
 	caller.RequestID = c.id
+	if caller.Kind == identity.Admin {
+		caller.Peer = c.connection.host
+	}
 	return caller, nil
 }
 

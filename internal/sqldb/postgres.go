@@ -57,6 +57,9 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	}
 	w := &postgresWriter{pool: db.reads, begin: db.begin}
 	db.writes, db.close = w, sync.OnceValue(w.close)
+	if err := db.backfill(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
 	return db, nil
 }
 
@@ -127,7 +130,12 @@ func (w *postgresWriter) attempt(ctx context.Context, fn func(*Tx) error) (again
 			_ = end(ctx, conn, "ROLLBACK")
 		}
 	}()
-	if err := guard(fn, w.begin(l)); err != nil {
+	tx := w.begin(l)
+	err = guard(fn, tx)
+	if err == nil && l.dead == nil {
+		err = tx.appendEntries(tx.entries)
+	}
+	if err != nil {
 		return l.dead != nil || lostRace(err), err
 	}
 	if l.dead != nil {
