@@ -180,7 +180,7 @@ func (w *witness) obey(ctx context.Context) error {
 		if o.promised && !signed.GetAcknowledged() {
 			return fmt.Errorf("order %s: the promise was forgotten", o.id)
 		}
-		if err := w.carryOut(ctx, o); err != nil {
+		if err := w.carryOut(ctx, o, signed); err != nil {
 			return err
 		}
 	}
@@ -196,7 +196,13 @@ func (w *witness) byID(id string) *witnessedOrder {
 	return nil
 }
 
-func (w *witness) carryOut(ctx context.Context, o *witnessedOrder) error {
+func (w *witness) carryOut(ctx context.Context, o *witnessedOrder, signed *wipev1.SignedOrder) error {
+	done, err := w.done(signed, &wipev1.Receipt{
+		FinishedAt: timestamppb.Now(), Packages: []string{"com.example.mail"}, FilesRemoved: 1,
+	})
+	if err != nil {
+		return err
+	}
 	if _, err := w.wipe.ReportOrder(ctx, &wipev1.ReportOrderRequest{
 		OrderId: o.id, Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}},
 	}); err != nil {
@@ -206,11 +212,7 @@ func (w *witness) carryOut(ctx context.Context, o *witnessedOrder) error {
 		o.acted++
 	}
 	o.promised = true
-	if _, err := w.wipe.ReportOrder(ctx, &wipev1.ReportOrderRequest{
-		OrderId: o.id, Report: &wipev1.ReportOrderRequest_Done{Done: &wipev1.Receipt{
-			FinishedAt: timestamppb.Now(), Packages: []string{"com.example.mail"}, FilesRemoved: 1,
-		}},
-	}); err != nil {
+	if _, err := w.wipe.ReportOrder(ctx, done); err != nil {
 		return err
 	}
 	o.done = true

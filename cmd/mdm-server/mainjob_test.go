@@ -269,7 +269,7 @@ func checkRecord(tb testing.TB, a *admin) {
 	}
 	for _, want := range []string{
 		"enroll.token.create", "enroll.join", "compliance.policy.apply", "compliance.certificate.issue",
-		"wipe.order", "wipe.deliver", "wipe.acknowledge", "wipe.done", "enroll.wiped",
+		"wipe.order", "wipe.deliver", "wipe.commit", "wipe.done", "enroll.wiped",
 	} {
 		if !recorded[want] {
 			tb.Errorf("the record has no %s", want)

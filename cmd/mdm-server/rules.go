@@ -55,6 +55,7 @@ func adminRules() rpc.Rules {
 		wipev1.WipeAdminService_PlanWipe_FullMethodName:                        admins,
 		wipev1.WipeAdminService_CreateWipe_FullMethodName:                      admins,
 		wipev1.WipeAdminService_GetWipe_FullMethodName:                         admins,
+		wipev1.WipeAdminService_GetWipeReceipt_FullMethodName:                  admins,
 		wipev1.WipeAdminService_ListWipes_FullMethodName:                       admins,
 		wipev1.WipeAdminService_CancelWipe_FullMethodName:                      admins,
 		auditv1.AuditService_ListEntries_FullMethodName:                        admins,

@@ -151,7 +151,7 @@ func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 		Service: p.compliance, Bell: p.bell, Tick: p.config.WatchTick,
 		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
 	}))
-	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe))
+	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
 	return server, rpc.CheckRules(deviceRules(), server)
 }
 
@@ -167,7 +167,7 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	}
 	enrollv1.RegisterEnrollmentAdminServiceServer(server, enrollrpc.NewAdminServer(p.enroll))
 	compliancev1.RegisterComplianceAdminServiceServer(server, compliancerpc.NewAdminServer(p.compliance))
-	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe))
+	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe, p.authority.Roots()))
 	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	return server, rpc.CheckRules(adminRules(), server)
 }
