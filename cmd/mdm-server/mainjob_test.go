@@ -227,6 +227,10 @@ func checkWiped(tb testing.TB, a *admin, id, order string) {
 	if got := wiped.GetOrder(); got.GetState() != wipev1.State_STATE_DONE || got.GetReceipt().GetFilesRemoved() == 0 {
 		tb.Errorf("order = %v, want done with a receipt", got)
 	}
+	said := verifiedReceipt(tb, a, order)
+	if files := said.Receipt.GetCompletion().GetReceipt().GetFilesRemoved(); files != said.Commitment.GetCommitment().GetFiles() {
+		tb.Errorf("committed to %d files, removed %d", said.Commitment.GetCommitment().GetFiles(), files)
+	}
 	device, err := a.enroll.GetDevice(tb.Context(), &enrollv1.GetDeviceRequest{Id: id})
 	if err != nil {
 		tb.Fatal(err)

@@ -57,6 +57,7 @@ type fake struct {
 	certificates []*compliancev1.Certificate
 	standing     map[string]*compliancev1.GetDeviceComplianceResponse
 	orders       []*wipev1.Order
+	receipt      *wipev1.GetWipeReceiptResponse
 	entries      []*auditv1.Entry
 	log          *fakeLog
 	crl          []byte

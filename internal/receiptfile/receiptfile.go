@@ -48,6 +48,15 @@ type Bundle struct {
 	RootSHA256 [sha256.Size]byte
 }
 
+// Order gives what the phone said of the order it was about: who, which
+// enrolment, how far.
+func (b Bundle) Order() *wipev1.Statement {
+	if b.Commitment != nil {
+		return b.Commitment
+	}
+	return b.Receipt
+}
+
 // evidence is what is being verified.
 type evidence struct {
 	response *wipev1.GetWipeReceiptResponse
