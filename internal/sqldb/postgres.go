@@ -85,6 +85,10 @@ type postgresWriter struct {
 	pool    *sql.DB
 	begin   func(*link) *Tx
 	running sync.RWMutex // read-held by each Write; close takes it for good
+	// recording is held from the log's row to the commit: of one server's
+	// transactions only one waits in the database for another server's, which
+	// is cheaper than if all did. Whoever holds it waits for nothing else here.
+	recording sync.Mutex
 }
 
 // close waits for the Writes that run.
@@ -132,7 +136,9 @@ func (w *postgresWriter) attempt(ctx context.Context, fn func(*Tx) error) (again
 	}()
 	tx := w.begin(l)
 	err = guard(fn, tx)
-	if err == nil && l.dead == nil {
+	if err == nil && l.dead == nil && len(tx.entries) > 0 {
+		w.recording.Lock()
+		defer w.recording.Unlock()
 		err = tx.appendEntries(tx.entries)
 	}
 	if err != nil {

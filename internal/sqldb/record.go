@@ -22,6 +22,8 @@ const (
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	hashesSQL = `INSERT INTO audit_hashes (sequence, hashes) VALUES (?, ?)`
 	growSQL   = `UPDATE audit_log SET size = ?, peaks = ? WHERE id = 1`
+	// appendSQL is all three, as PostgreSQL can.
+	appendSQL = `WITH entry AS (` + entrySQL + `), stored AS (` + hashesSQL + `) ` + growSQL
 	// entriesPerRow bounds a row of hashes: there are about two an entry.
 	entriesPerRow = 500
 )
@@ -57,16 +59,49 @@ func (tx *Tx) appendEntries(entries []audit.Entry) error {
 		for i := range some {
 			e := &some[i]
 			e.Sequence = tree.Size() + 1 + uint64(i)
-			if _, err := tx.Exec(entrySQL, int64(e.Sequence), e.Time.UnixMicro(),
-				e.Actor, e.Action, e.Target, e.Detail, e.RequestID, e.Peer, e.Credential); err != nil {
-				return err
-			}
 		}
-		if err := tx.hash(tree, some); err != nil {
+		if err := tx.appendSome(tree, some); err != nil {
 			return err
 		}
 	}
-	return tx.grow(tree)
+	return nil
+}
+
+// appendSome stores entries that have their sequences, their hashes, and the
+// right edge they lead to. On PostgreSQL the last entry takes all of it along in
+// one statement, because others wait for each round trip.
+func (tx *Tx) appendSome(tree *ledger.Tree, entries []audit.Entry) error {
+	last := len(entries) - 1
+	for _, e := range entries[:last] {
+		if _, err := tx.Exec(entrySQL, values(e)...); err != nil {
+			return err
+		}
+	}
+	var hashes []byte
+	for _, e := range entries {
+		hashes = append(hashes, ledger.Bytes(tree.Append(ledger.Leaf(e)))...)
+	}
+	rest := []any{int64(entries[0].Sequence), hashes, int64(tree.Size()), tree.Peaks()}
+	if tx.oneStatement {
+		_, err := tx.Exec(appendSQL, append(values(entries[last]), rest...)...)
+		return err
+	}
+	if _, err := tx.Exec(entrySQL, values(entries[last])...); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(hashesSQL, rest[:2]...); err != nil {
+		return err
+	}
+	_, err := tx.Exec(growSQL, rest[2:]...)
+	return err
+}
+
+// values gives the columns of entrySQL.
+func values(e audit.Entry) []any {
+	return []any{
+		int64(e.Sequence), e.Time.UnixMicro(),
+		e.Actor, e.Action, e.Target, e.Detail, e.RequestID, e.Peer, e.Credential,
+	}
 }
 
 // tree reads the log's right edge.

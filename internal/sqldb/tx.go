@@ -17,12 +17,14 @@ type Tx struct {
 	now  time.Time
 	// headSQL reads the log's right edge for whoever is about to append.
 	headSQL string
-	entries []audit.Entry // to be appended before the commit
+	// oneStatement says that the dialect can append in one statement.
+	oneStatement bool
+	entries      []audit.Entry // to be appended before the commit
 }
 
 // begin makes a Tx on a link whose transaction has begun.
 func (db *DB) begin(l *link) *Tx {
-	return &Tx{link: l, base: db.gorm, now: db.clock(), headSQL: headSQL[db.dialect]}
+	return &Tx{link: l, base: db.gorm, now: db.clock(), headSQL: headSQL[db.dialect], oneStatement: db.dialect == Postgres}
 }
 
 // Gorm gives gorm bound to the transaction. Its errors are the driver's: pass
