@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"ringfence/internal/audit/ledger"
 	"ringfence/internal/sqldb/dbtest"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -37,6 +38,7 @@ func TestKill9(t *testing.T) {
 				c.enrol(t, &p.server)
 			}
 			c.verify(t, &p.server)
+			c.checkLog(t, &p.server)
 			c.live(t, p, time.Duration(30+rand.IntN(150))*time.Millisecond)
 			if t.Failed() {
 				t.Fatalf("in era %d; the server's log:\n%s", era, p.log.tail(20))
@@ -46,6 +48,7 @@ func TestKill9(t *testing.T) {
 		p.credential = loadCredential(t, c.data)
 		c.verify(t, &p.server)
 		c.checkRecord(t, &p.server)
+		c.checkLog(t, &p.server)
 		c.report(t)
 	})
 }
@@ -54,6 +57,8 @@ func TestKill9(t *testing.T) {
 type chaos struct {
 	data, dsn string
 	phones    []*witness
+	// heads are the record's signed heads that were seen: none may be lost.
+	heads []ledger.Head
 }
 
 // witness is a phone and what the server has acknowledged to it. One goroutine
@@ -299,6 +304,15 @@ func (c *chaos) checkRecord(tb testing.TB, s *server) {
 			tb.Errorf("device %s: %d orders ended in the record, %d were acknowledged of %d", w.id, ended, done, len(w.orders))
 		}
 	}
+}
+
+// checkLog sees that the record is whole and continues every head there was.
+func (c *chaos) checkLog(tb testing.TB, s *server) {
+	tb.Helper()
+	a := s.admin(tb)
+	defer func() { _ = a.conn.Close() }()
+	_, head := a.wholeRecord(tb, c.heads...)
+	c.heads = append(c.heads, head)
 }
 
 // report says how much was tried, so that a run that did nothing is seen.

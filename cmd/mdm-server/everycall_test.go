@@ -270,4 +270,5 @@ func callLeaving(t *testing.T, s *server, a *admin, h *handset) {
 	if len(entries) == 0 || entries[len(entries)-1].GetAction() != "enroll.join" {
 		t.Errorf("the record of the device does not begin with its joining: %v", entries)
 	}
+	callLog(t, a)
 }
