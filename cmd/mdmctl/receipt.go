@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -116,7 +115,7 @@ func (a *app) receiptSheet(b receiptfile.Bundle) error {
 }
 
 func amounts(files, keys, certificates uint64) string {
-	return count(files, "file") + ", " + count(keys, "key") + ", " + strconv.FormatUint(certificates, 10) + " certificates"
+	return count(files, "file") + ", " + count(keys, "key") + ", " + count(certificates, "certificate")
 }
 
 // writeNew writes files into a folder that it makes.

@@ -3,7 +3,6 @@ package wipe
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
@@ -151,9 +150,7 @@ func (s *Statement) signedFor(o Order) error {
 }
 
 // errStatement says what is wrong with what was signed.
-func errStatement(format string, args ...any) error {
-	return fault.InvalidField("statement", "%s", fmt.Sprintf(format, args...))
-}
+func errStatement(problem string) error { return fault.InvalidField("statement", "%s", problem) }
 
 // errSignature tells a device no more than that; the rest is for the log.
 func errSignature(cause error) error {

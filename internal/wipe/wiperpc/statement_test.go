@@ -218,3 +218,15 @@ func TestNoCertificateNoWord(t *testing.T) {
 		t.Errorf("another certificate's word: %v", err)
 	}
 }
+
+// FuzzToStatement: whatever a device sends as a statement is read or refused.
+func FuzzToStatement(f *testing.F) {
+	f.Add([]byte{}, []byte{})
+	f.Add([]byte("\x0a\x1bringfence.wipe.statement.v1"), []byte{0x30})
+	f.Fuzz(func(t *testing.T, content, signature []byte) {
+		d, err := toStatement(&wipev1.SignedStatement{Content: content, Signature: signature}, handset.Chain)
+		if err == nil && (d.Commitment == nil) == (d.Receipt == nil) {
+			t.Errorf("%x states nothing, or both", content)
+		}
+	})
+}
