@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/pem"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"ringfence/agent"
@@ -178,7 +180,7 @@ func killAt(t *testing.T, l life) (killed bool) {
 		t.Errorf("%s: the personal side changed", where)
 	}
 	j, err := p.LoadJournal()
-	if err != nil || j.Current != nil || len(j.Past) != 1 || j.Past[0].Phase != wipe.Finished {
+	if err != nil || j.Current != nil || len(j.Past) != 1 || j.Past[0].Phase != wipe.Finished || j.Acted.Sequence != j.Past[0].Sequence {
 		t.Errorf("%s: journal %+v (%v)", where, j, err)
 	}
 	assertOnce(t, where, dir)
@@ -248,6 +250,7 @@ func assertDone(t *testing.T, where string, s *agenttest.Server, o *agenttest.Or
 				}
 			}
 		}
+		assertCommitted(t, where, o, first)
 		got := wipe.Tally{
 			Packages: first.GetPackages(), Files: first.GetFilesRemoved(), Bytes: first.GetBytesRemoved(),
 			Keys: first.GetKeysRemoved(), Certificates: first.GetCertificatesRemoved(),
@@ -257,6 +260,32 @@ func assertDone(t *testing.T, where string, s *agenttest.Server, o *agenttest.Or
 			t.Errorf("%s: receipt (-want +got):\n%s", where, diff)
 		}
 	})
+}
+
+// assertCommitted sees that one commitment, the same in every life, came before
+// a receipt for a work profile, and says the same; the server has verified both.
+func assertCommitted(t *testing.T, where string, o *agenttest.Order, receipt *wipev1.Receipt) {
+	t.Helper()
+	for _, r := range o.Reports {
+		if s := r.GetStatement(); r.GetAcknowledged() != nil && !bytes.Equal(s.GetContent(), o.Commitment) {
+			t.Errorf("%s: a life has committed itself otherwise", where)
+		}
+	}
+	if o.Scope.GetWorkProfile() == nil {
+		return
+	}
+	m := &wipev1.Statement{}
+	if err := proto.Unmarshal(o.Commitment, m); err != nil {
+		t.Fatal(err)
+	}
+	c := m.GetCommitment()
+	said := &wipev1.Receipt{
+		FinishedAt: receipt.GetFinishedAt(), Packages: c.GetPackages(), FilesRemoved: c.GetFiles(), BytesRemoved: c.GetSizeBytes(),
+		KeysRemoved: c.GetKeys(), CertificatesRemoved: c.GetCertificates(),
+	}
+	if diff := cmp.Diff(said, receipt, protocmp.Transform()); diff != "" {
+		t.Errorf("%s: (-committed +removed):\n%s", where, diff)
+	}
 }
 
 func sorted(names []string) []string {

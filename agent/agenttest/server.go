@@ -72,6 +72,7 @@ type Server struct {
 	manifest *compliancev1.Manifest
 	revision string
 	orders   []*Order
+	sequence uint64 // of the newest order
 	streams  map[chan struct{}]bool
 	drained  map[chan struct{}]bool
 	issued   map[string]*compliancev1.IssueCertificateResponse

@@ -1,11 +1,18 @@
 package agenttest
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -20,6 +27,9 @@ type Order struct {
 	State  wipev1.State
 	// Reports are what the phone said of it, in its order.
 	Reports []*wipev1.ReportOrderRequest
+	// Commitment is what the phone signed before it removed a work profile.
+	Commitment []byte
+	receiptKey crypto.PublicKey
 }
 
 // WorkProfile is the scope of a work profile.
@@ -37,8 +47,10 @@ func Apps(packages ...string) *wipev1.Scope {
 func (s *Server) Order(scope *wipev1.Scope, edit ...func(*wipev1.OrderToSign)) *Order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sequence++
 	m := &wipev1.OrderToSign{
-		OrderId: fmt.Sprintf("order-%08d", len(s.orders)+1), DeviceId: DeviceID, Epoch: s.epoch, Scope: scope,
+		Sequence: s.sequence,
+		OrderId:  fmt.Sprintf("order-%08d", len(s.orders)+1), DeviceId: DeviceID, Epoch: s.epoch, Scope: scope,
 		IssuedAt: timestamppb.New(s.Now()), NotAfter: timestamppb.New(s.Now().Add(24 * time.Hour)),
 	}
 	id := m.OrderId
@@ -80,7 +92,7 @@ func (s *Server) FetchOrders(context.Context, *wipev1.FetchOrdersRequest) (*wipe
 }
 
 // ReportOrder moves an order on.
-func (s *Server) ReportOrder(_ context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
+func (s *Server) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var o *Order
@@ -93,6 +105,9 @@ func (s *Server) ReportOrder(_ context.Context, r *wipev1.ReportOrderRequest) (*
 		return nil, Refusal(codes.NotFound, "", "no such order")
 	}
 	o.Reports = append(o.Reports, r)
+	if r.GetRefused() != nil {
+		return &wipev1.ReportOrderResponse{State: o.State}, nil
+	}
 	switch o.State {
 	case wipev1.State_STATE_CANCELLED:
 		return nil, Refusal(codes.FailedPrecondition, "ORDER_CANCELLED", "the order was cancelled")
@@ -109,12 +124,18 @@ func (s *Server) ReportOrder(_ context.Context, r *wipev1.ReportOrderRequest) (*
 		if s.OnAcknowledge != nil {
 			s.OnAcknowledge(o.ID)
 		}
+		if err := o.commit(ctx, r.GetStatement()); err != nil {
+			return nil, err
+		}
 		o.State = wipev1.State_STATE_ACKNOWLEDGED
 	case r.GetNotNow() != nil:
 		o.State = wipev1.State_STATE_PENDING
 	case r.GetFailed() != nil:
 		o.State = wipev1.State_STATE_FAILED
 	case r.GetDone() != nil:
+		if err := o.confirm(ctx, r); err != nil {
+			return nil, err
+		}
 		o.State = wipev1.State_STATE_DONE
 		if o.Scope.GetWorkProfile() != nil {
 			s.device.ended = true
@@ -122,4 +143,65 @@ func (s *Server) ReportOrder(_ context.Context, r *wipev1.ReportOrderRequest) (*
 		}
 	}
 	return &wipev1.ReportOrderResponse{State: o.State}, nil
+}
+
+// commit keeps the first commitment to a work-profile order.
+func (o *Order) commit(ctx context.Context, s *wipev1.SignedStatement) error {
+	if o.Scope.GetWorkProfile() == nil {
+		return nil
+	}
+	if o.Commitment != nil && !bytes.Equal(o.Commitment, s.GetContent()) {
+		return Refusal(codes.FailedPrecondition, "ORDER_COMMITTED", "another commitment is kept")
+	}
+	m, err := o.statement(s, deviceKey(ctx))
+	if err != nil {
+		return err
+	}
+	key, err := x509.ParsePKIXPublicKey(m.GetCommitment().GetReceiptKey())
+	if err != nil {
+		return Refusal(codes.InvalidArgument, "", "the commitment has no receipt key")
+	}
+	o.Commitment, o.receiptKey = s.GetContent(), key
+	return nil
+}
+
+// confirm judges the statement that comes with a receipt.
+func (o *Order) confirm(ctx context.Context, r *wipev1.ReportOrderRequest) error {
+	key := deviceKey(ctx)
+	var commitment []byte
+	if o.Scope.GetWorkProfile() != nil {
+		digest := sha256.Sum256(o.Commitment)
+		key, commitment = o.receiptKey, digest[:]
+	}
+	m, err := o.statement(r.GetStatement(), key)
+	if err != nil {
+		return err
+	}
+	if c := m.GetCompletion(); !proto.Equal(c.GetReceipt(), r.GetDone()) || !bytes.Equal(c.GetCommitmentSha256(), commitment) {
+		return Refusal(codes.InvalidArgument, "", "another receipt, or another commitment, is signed")
+	}
+	return nil
+}
+
+// statement gives what the phone signed, if the signature holds.
+func (o *Order) statement(s *wipev1.SignedStatement, key crypto.PublicKey) (*wipev1.Statement, error) {
+	digest := sha256.Sum256(s.GetContent())
+	if pub, ok := key.(*ecdsa.PublicKey); !ok || !ecdsa.VerifyASN1(pub, digest[:], s.GetSignature()) {
+		return nil, Refusal(codes.InvalidArgument, "", "the statement's signature does not hold")
+	}
+	m := &wipev1.Statement{}
+	if err := proto.Unmarshal(s.GetContent(), m); err != nil || m.GetOrderId() != o.ID || m.GetDeviceId() != DeviceID {
+		return nil, Refusal(codes.InvalidArgument, "", "the statement is about something else")
+	}
+	return m, nil
+}
+
+// deviceKey gives the key of the certificate that a call came with.
+func deviceKey(ctx context.Context) crypto.PublicKey {
+	if p, ok := peer.FromContext(ctx); ok {
+		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok && len(info.State.PeerCertificates) > 0 {
+			return info.State.PeerCertificates[0].PublicKey
+		}
+	}
+	return nil
 }

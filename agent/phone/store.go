@@ -1,12 +1,14 @@
 package phone
 
 import (
+	"crypto"
 	"strings"
 	"time"
 
 	"ringfence/agent/session"
 	"ringfence/agent/wipe"
 	"ringfence/internal/device"
+	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
 const (
@@ -110,4 +112,27 @@ func (p *Phone) Forget(why string) error {
 	}
 	s.Enrollment = nil
 	return p.SaveState(s)
+}
+
+// receiptPrefix begins the names of one-time keys. They lie in the key store,
+// which is no part of the work profile; no step of a removal names them.
+const receiptPrefix = "receipt-"
+
+// ReceiptKey gives the one-time key of an order, made now if need be.
+func (p *Phone) ReceiptKey(orderID string) (crypto.Signer, error) {
+	return p.MakeKey(receiptPrefix+orderID, compliancev1.KeyType_KEY_TYPE_EC_P256)
+}
+
+// DropReceiptKeys destroys the one-time keys of all orders.
+func (p *Phone) DropReceiptKeys() error {
+	names, err := p.keysWith(receiptPrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := p.DeleteKey(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

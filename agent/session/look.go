@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -105,8 +106,12 @@ func (v *visit) orders() error {
 	if err != nil {
 		return fmt.Errorf("fetch orders: %w", err)
 	}
+	key, err := v.session.deviceKey()
+	if err != nil {
+		return err
+	}
 	orders := response.GetOrders()
-	result, err := v.session.o.Wiper.Execute(v.ctx, timed{wipe: client}, orders[:min(len(orders), maxOrders)])
+	result, err := v.session.o.Wiper.Execute(v.ctx, timed{wipe: client, key: key}, orders[:min(len(orders), maxOrders)])
 	if result.Waiting {
 		v.dueAt(v.session.o.Now().Add(whileBusy))
 	}
@@ -117,6 +122,20 @@ func (v *visit) orders() error {
 		return errFinished
 	}
 	return nil
+}
+
+// deviceKey gives the key of the certificate in use. Every connection that calls
+// are made on shows that one: a renewed certificate is made the one in use first.
+func (s *Session) deviceKey() (crypto.Signer, error) {
+	state, err := s.o.Store.LoadState()
+	if err != nil {
+		return nil, err
+	}
+	e, err := state.active()
+	if err != nil {
+		return nil, err
+	}
+	return s.o.Keys.Key(e.Current.Key)
 }
 
 // settings gets the manifest if it has changed, makes the phone be so, and

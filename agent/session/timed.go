@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 
 	"google.golang.org/grpc"
 
@@ -13,6 +16,13 @@ import (
 type timed struct {
 	wipe       wipev1.WipeServiceClient
 	compliance compliancev1.ComplianceServiceClient
+	key        crypto.Signer // of the certificate that wipe shows
+}
+
+// SignAsDevice signs content with the device key.
+func (t timed) SignAsDevice(content []byte) ([]byte, error) {
+	digest := sha256.Sum256(content)
+	return t.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
 func (t timed) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest, o ...grpc.CallOption) (*wipev1.ReportOrderResponse, error) {

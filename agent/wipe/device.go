@@ -2,6 +2,7 @@ package wipe
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 
@@ -35,6 +36,7 @@ type Device interface {
 	// SaveJournal replaces the journal. It is durable when it returns.
 	SaveJournal(Journal) error
 	Remover
+	ReceiptKeys
 	// DestroyIdentity ends the enrolment on the phone: its keys and certificates
 	// are gone when it returns. Doing it again changes nothing.
 	DestroyIdentity() error
@@ -53,8 +55,21 @@ type Remover interface {
 	Remove(step string, progress func()) error
 }
 
-// Reporter tells the server how far an order is. The generated client of
-// mdm.wipe.v1 is one.
+// ReceiptKeys holds the one-time keys that confirm work-profile wipes. They lie
+// outside the work profile, and leave the phone's key store never.
+type ReceiptKeys interface {
+	// ReceiptKey gives the P-256 key of an order, and makes it, durably, where
+	// there is none.
+	ReceiptKey(orderID string) (crypto.Signer, error)
+	// DropReceiptKeys destroys all of them.
+	DropReceiptKeys() error
+}
+
+// Reporter tells the server how far an order is.
 type Reporter interface {
+	// SignAsDevice signs content, with SHA-256, by the key of the device
+	// certificate that reports are sent with: it may be another at each call.
+	SignAsDevice(content []byte) (signature []byte, err error)
+	// ReportOrder is the call of mdm.wipe.v1.
 	ReportOrder(context.Context, *wipev1.ReportOrderRequest, ...grpc.CallOption) (*wipev1.ReportOrderResponse, error)
 }

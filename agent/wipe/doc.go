@@ -5,9 +5,37 @@
 //	                     └──server says no──▶ cancelled or dropped: nothing was removed
 //
 // An order is content signed by the order signer under the root that the phone
-// has trusted since it joined; it names this phone, this enrolment and its own
-// end. Whatever does not verify is as if it had never come: the phone neither
-// acts nor answers.
+// has trusted since it joined; it names this phone, this enrolment, its own end
+// and its number. Whatever does not verify changes nothing here. The phone tells
+// the server that it refuses it, and of what came it names only the id that the
+// server gave it by.
+//
+// # Sequence
+//
+// The server numbers the orders of a device. The phone acts on an order exactly
+// if its number is greater than that of every order it has acted on, or if it is
+// the one in the journal that is under way. Acting begins when the server has
+// kept the promise: the number is written with that step, before anything is
+// removed. So:
+//
+//   - What comes again, or late, is refused, even if the journal has forgotten it.
+//   - What was cancelled, put back, impossible or not answered uses no number up.
+//   - Orders that come together are taken by number. While one has to wait for
+//     the phone, those after it wait too: otherwise it could never be acted on.
+//   - An order that ended here without an act and comes again is not acted on
+//     either, unless the server never knew of the promise (Dropped).
+//
+// # Two words for a work profile
+//
+// The keys of a work profile go with it. So the phone first makes a key for this
+// one receipt, outside the profile, and signs by its device key what it will
+// remove and the public half of that key: the commitment, which goes with the
+// promise. It is written down before it is first sent, and is the same in every
+// life; the signature around it is made anew, because the device key may be
+// renewed meanwhile. After the removal the key signs the receipt, which names the
+// commitment by its digest, and is destroyed once that is answered.
+//
+// # The journal
 //
 // Each arrow is written to the journal, durably, before the next begins. A
 // phone that dies anywhere in between goes on at its next start: it never acts

@@ -1,13 +1,14 @@
 package wipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
-	"ringfence/agent/answer"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -47,8 +48,11 @@ type Result struct {
 // that needs no server. It comes first at every start.
 func (x *Executor) Recover(ctx context.Context) error {
 	j, err := x.o.Device.LoadJournal()
-	if err != nil || j.Current == nil {
+	if err != nil {
 		return err
+	}
+	if j.Current == nil {
+		return x.o.Device.DropReceiptKeys()
 	}
 	x.o.Log.Info("an order is under way", "order", j.Current.OrderID, "phase", j.Current.Phase)
 	switch j.Current.Phase {
@@ -62,25 +66,73 @@ func (x *Executor) Recover(ctx context.Context) error {
 	}
 }
 
-// Execute first finishes the order under way, then carries out the given ones,
-// oldest first. It returns the first error that keeps an order from going on;
-// the order goes on at the next call.
-func (x *Executor) Execute(ctx context.Context, via Reporter, orders []*wipev1.SignedOrder) (Result, error) {
-	var r Result
-	ended, err := x.resume(ctx, via)
+// Execute first finishes the order under way, then carries out the given ones
+// in the order of their sequence. It returns the first error that keeps an order
+// from going on; the order goes on at the next call.
+func (x *Executor) Execute(ctx context.Context, via Reporter, signed []*wipev1.SignedOrder) (Result, error) {
+	resumed, ended, err := x.resumed(ctx, via)
 	if err != nil || ended {
-		r.Ended = ended
-		return r, err
+		return Result{Ended: ended}, err
 	}
-	for _, signed := range orders {
-		ended, waiting, err := x.handle(ctx, via, signed)
-		r.Waiting = r.Waiting || waiting
-		if err != nil || ended {
-			r.Ended = ended
+	// The list is from before the end of that one: it does not come again.
+	signed = slices.DeleteFunc(slices.Clone(signed), func(s *wipev1.SignedOrder) bool { return s.GetOrderId() == resumed })
+	orders, err := x.verified(ctx, via, signed)
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	busy := ""
+	for _, o := range orders {
+		if busy, err = x.handle(ctx, via, o, busy); err != nil {
+			return r, err
+		}
+		r.Waiting = busy != ""
+		if r.Ended, err = x.resume(ctx, via); err != nil || r.Ended {
 			return r, err
 		}
 	}
 	return r, nil
+}
+
+// resumed finishes the order under way and names it; "" without one.
+func (x *Executor) resumed(ctx context.Context, via Reporter) (id string, ended bool, err error) {
+	j, err := x.o.Device.LoadJournal()
+	if err != nil || j.Current == nil {
+		return "", false, err
+	}
+	ended, err = x.resume(ctx, via)
+	return j.Current.OrderID, ended, err
+}
+
+// candidate is an order that is this phone's, and what keeps it from being
+// carried out.
+type candidate struct {
+	Order
+	impossible error
+}
+
+// verified gives the good orders by sequence, and refuses the others aloud.
+func (x *Executor) verified(ctx context.Context, via Reporter, signed []*wipev1.SignedOrder) ([]candidate, error) {
+	if len(signed) == 0 {
+		return nil, nil
+	}
+	enrollment, err := x.o.Device.Enrollment()
+	if err != nil {
+		return nil, err
+	}
+	var orders []candidate
+	for _, s := range signed {
+		o, err := verify(s, enrollment, x.o.Now())
+		if r, ok := errors.AsType[*refusal](err); ok {
+			if err := x.refuse(ctx, via, s.GetOrderId(), r); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		orders = append(orders, candidate{o, err})
+	}
+	slices.SortStableFunc(orders, func(a, b candidate) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return orders, nil
 }
 
 // EnrollmentEnded is to be called when the server says that the enrolment is
@@ -109,40 +161,49 @@ func (x *Executor) EnrollmentEnded(ctx context.Context) error {
 	return err
 }
 
-// handle takes one order from the server.
-func (x *Executor) handle(ctx context.Context, via Reporter, signed *wipev1.SignedOrder) (ended, waiting bool, err error) {
-	enrollment, err := x.o.Device.Enrollment()
-	if err != nil {
-		return false, false, err
-	}
-	now := x.o.Now()
-	order, verdict := verify(signed, enrollment, now)
-	if errors.Is(verdict, errUnwanted) {
-		x.o.Log.Warn("an order is ignored", "order", answer.Clip(signed.GetOrderId()), "why", verdict)
-		return false, false, nil
-	}
+// handle takes one order from the server, and makes it the one under way if
+// nothing is against it. Busy is why an earlier order has to wait: a later one
+// then waits too, because whoever acts on it never acts on the earlier one.
+func (x *Executor) handle(ctx context.Context, via Reporter, o candidate, busy string) (string, error) {
 	j, err := x.o.Device.LoadJournal()
 	if err != nil {
-		return false, false, err
+		return busy, err
 	}
-	if past := j.find(order.ID); past != nil && past.Phase != Dropped {
-		return false, false, x.repeat(ctx, via, past)
+	if past := j.find(o.ID); past != nil && past.Phase != Dropped {
+		return busy, x.repeat(ctx, via, past)
 	}
-	if verdict != nil {
-		return false, false, x.refuse(ctx, via, order, verdict)
+	switch {
+	case j.passed(o.Order):
+		return busy, x.refuse(ctx, via, o.ID, &refusal{
+			wipev1.Refusal_REFUSAL_SEQUENCE, fmt.Sprintf("its sequence is %d, acted on is %d", o.Sequence, j.Acted.Sequence),
+		})
+	case o.impossible != nil:
+		return busy, x.fail(ctx, via, o.Order, o.impossible)
 	}
-	if reason, err := x.o.Device.Busy(); err != nil || reason != "" {
-		if err != nil {
-			return false, false, err
+	if busy == "" {
+		if busy, err = x.o.Device.Busy(); err != nil {
+			return busy, err
 		}
-		return false, true, x.notNow(ctx, via, order, reason)
 	}
-	j.Current = &Entry{OrderID: order.ID, Epoch: order.Epoch, Scope: order.Scope, NotAfter: order.NotAfter}
-	if err := x.enter(&j, Accepted); err != nil {
-		return false, false, err
+	if busy != "" {
+		return busy, x.notNow(ctx, via, o.Order, busy)
 	}
-	ended, err = x.resume(ctx, via)
-	return ended, false, err
+	return "", x.accept(&j, o.Order)
+}
+
+// accept makes an order the one under way. Of a work profile it is written down
+// what the phone will sign, before it is said for the first time.
+func (x *Executor) accept(j *Journal, o Order) error {
+	j.Current = &Entry{
+		OrderID: o.ID, DeviceID: o.DeviceID, Epoch: o.Epoch, Sequence: o.Sequence, Digest: o.Digest[:],
+		Scope: o.Scope, NotAfter: o.NotAfter,
+	}
+	if o.Scope.WorkProfile {
+		if err := x.commit(j.Current); err != nil {
+			return fmt.Errorf("write the commitment: %w", err)
+		}
+	}
+	return x.enter(j, Accepted)
 }
 
 // resume takes the order under way to its end, from whatever phase it is in.
@@ -181,7 +242,11 @@ func (x *Executor) end(j *Journal, p Phase, outcome string) error {
 	id := j.Current.OrderID
 	j.end(p, outcome, x.o.Now())
 	x.o.Log.Info("an order ended", "order", id, "phase", p, "outcome", outcome)
-	return x.save(j, string(p))
+	if err := x.save(j, string(p)); err != nil {
+		return err
+	}
+	// Afterwards: an order under way can always be confirmed.
+	return x.o.Device.DropReceiptKeys()
 }
 
 func (x *Executor) save(j *Journal, step string) error {

@@ -2,9 +2,11 @@ package wipe
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -36,6 +38,8 @@ type fakeDevice struct {
 	there      map[string]bool
 	removed    []string
 	destroyed  int
+	keys       map[string]crypto.Signer
+	dropped    int
 }
 
 func (d *fakeDevice) Enrollment() (Enrollment, error) {
@@ -48,6 +52,29 @@ func (d *fakeDevice) Busy() (string, error)         { return d.busy, nil }
 func (d *fakeDevice) LoadJournal() (Journal, error) { return clone(d.journal), nil }
 func (d *fakeDevice) SaveJournal(j Journal) error   { d.journal = clone(j); return nil }
 func (d *fakeDevice) DestroyIdentity() error        { d.destroyed++; return nil }
+
+func (d *fakeDevice) ReceiptKey(id string) (crypto.Signer, error) {
+	if d.keys[id] == nil {
+		if d.keys == nil {
+			d.keys = map[string]crypto.Signer{}
+		}
+		d.keys[id] = newKey()
+	}
+	return d.keys[id], nil
+}
+
+func (d *fakeDevice) DropReceiptKeys() error {
+	d.keys, d.dropped = nil, d.dropped+1
+	return nil
+}
+
+func newKey() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
 
 func (d *fakeDevice) Steps(s Scope) ([]string, error) {
 	if s.WorkProfile {
@@ -74,7 +101,7 @@ func (d *fakeDevice) Remove(step string, progress func()) error {
 
 // clone is what a disk does to a journal.
 func clone(j Journal) Journal {
-	c := Journal{Past: slices.Clone(j.Past)}
+	c := Journal{Past: slices.Clone(j.Past), Acted: j.Acted}
 	if j.Current != nil {
 		e := *j.Current
 		e.Steps = slices.Clone(e.Steps)
@@ -89,6 +116,13 @@ type fakeReporter struct {
 	script []error
 	state  wipev1.State // of the answer to an acknowledgement; 0 means acknowledged
 	said   []string
+	sent   []*wipev1.ReportOrderRequest
+	key    crypto.Signer
+}
+
+func (r *fakeReporter) SignAsDevice(content []byte) ([]byte, error) {
+	digest := sha256.Sum256(content)
+	return r.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
 func (r *fakeReporter) ReportOrder(_ context.Context, m *wipev1.ReportOrderRequest, _ ...grpc.CallOption) (*wipev1.ReportOrderResponse, error) {
@@ -105,7 +139,10 @@ func (r *fakeReporter) ReportOrder(_ context.Context, m *wipev1.ReportOrderReque
 		name, s = "done", wipev1.State_STATE_DONE
 	case *wipev1.ReportOrderRequest_Failed:
 		name, s = "failed: "+m.GetFailed().GetReason(), wipev1.State_STATE_FAILED
+	case *wipev1.ReportOrderRequest_Refused:
+		name, s = "refused: "+strings.TrimPrefix(m.GetRefused().GetReason().String(), "REFUSAL_"), wipev1.State_STATE_DELIVERED
 	}
+	r.sent = append(r.sent, m)
 	r.said = append(r.said, name)
 	if len(r.script) > 0 {
 		err := r.script[0]
@@ -117,7 +154,7 @@ func (r *fakeReporter) ReportOrder(_ context.Context, m *wipev1.ReportOrderReque
 	return &wipev1.ReportOrderResponse{State: s}, nil
 }
 
-func refusal(code codes.Code, reason string) error {
+func errorOf(code codes.Code, reason string) error {
 	st, err := status.New(code, "no").WithDetails(&errdetails.ErrorInfo{Reason: reason})
 	if err != nil {
 		panic(err)
@@ -136,7 +173,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{server: &fakeReporter{}, now: time.Now()}
+	b := &bench{server: &fakeReporter{key: newKey()}, now: time.Now()}
 	clock := func() time.Time { return b.now }
 	authority, err := pki.OpenAuthority(t.TempDir(), clock)
 	if err != nil {
@@ -158,7 +195,7 @@ func newBench(t *testing.T) *bench {
 // content is a good order for a work profile.
 func (b *bench) content() *wipev1.OrderToSign {
 	return &wipev1.OrderToSign{
-		OrderId: "order-0001", DeviceId: thisPhone, Epoch: 3,
+		OrderId: "order-0001", DeviceId: thisPhone, Epoch: 3, Sequence: 7,
 		Scope:    &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}},
 		IssuedAt: timestamppb.New(b.now), NotAfter: timestamppb.New(b.now.Add(time.Hour)),
 	}
@@ -181,9 +218,31 @@ func apps(names ...string) *wipev1.Scope {
 	return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: names}}}
 }
 
-// TestUnwanted: what is not a good order for this phone now leaves no trace.
-func TestUnwanted(t *testing.T) {
+// TestRefused: what is not a good order for this phone now leaves no trace on it,
+// and is refused aloud with nothing said of it but the id it was given by.
+func TestRefused(t *testing.T) {
+	reasons := map[string]string{
+		"older epoch": "EPOCH", "newer epoch": "EPOCH", "other phone": "DEVICE", "other id outside": "IDENTITY",
+		"expired": "TIME", "without an end": "TIME", "without a beginning": "TIME", "without a sequence": "SEQUENCE", "id that is none": "",
+	}
 	for name, make := range map[string]func(t *testing.T, b *bench) *wipev1.SignedOrder{
+		"without a beginning": func(t *testing.T, b *bench) *wipev1.SignedOrder {
+			m := b.content()
+			m.IssuedAt = nil
+			return b.sign(t, m)
+		},
+		"without a sequence": func(t *testing.T, b *bench) *wipev1.SignedOrder {
+			m := b.content()
+			m.Sequence = 0
+			return b.sign(t, m)
+		},
+		"not an order": func(t *testing.T, b *bench) *wipev1.SignedOrder {
+			signed, err := b.authority.SignOrder([]byte{0xff})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &wipev1.SignedOrder{OrderId: "order-0001", SignedData: signed}
+		},
 		"older epoch": func(t *testing.T, b *bench) *wipev1.SignedOrder {
 			m := b.content()
 			m.Epoch = 2
@@ -247,13 +306,19 @@ func TestUnwanted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			r, err := b.Execute(t.Context(), b.server, []*wipev1.SignedOrder{make(t, b)})
+			signed := make(t, b)
+			r, err := b.Execute(t.Context(), b.server, []*wipev1.SignedOrder{signed})
 			if err != nil || r != (Result{}) {
 				t.Errorf("Execute: %+v, %v", r, err)
 			}
 			b.assertUntouched(t)
-			if len(b.server.said) > 0 {
-				t.Errorf("the phone answered: %v", b.server.said)
+			want, ok := reasons[name]
+			if !ok {
+				want = "SIGNATURE"
+			}
+			if want == "" && len(b.server.sent) > 0 || want != "" &&
+				(!slices.Equal(b.server.said, []string{"refused: " + want}) || b.server.sent[0].GetOrderId() != signed.GetOrderId()) {
+				t.Errorf("the phone said %v, want it refused for %q", b.server.sent, want)
 			}
 			if diff := cmp.Diff(Journal{}, b.device.journal); diff != "" {
 				t.Errorf("journal (-want +got):\n%s", diff)
@@ -343,8 +408,8 @@ func TestImpossible(t *testing.T) {
 // TestAnswers goes through what a server can say to each report.
 func TestAnswers(t *testing.T) {
 	silence := status.Error(codes.Unavailable, "gone")
-	unknown := refusal(codes.Unauthenticated, "CERTIFICATE_UNKNOWN")
-	ended := refusal(codes.Unauthenticated, "ENROLLMENT_ENDED")
+	unknown := errorOf(codes.Unauthenticated, "CERTIFICATE_UNKNOWN")
+	ended := errorOf(codes.Unauthenticated, "ENROLLMENT_ENDED")
 	for name, c := range map[string]struct {
 		script   []error
 		state    wipev1.State
@@ -355,18 +420,18 @@ func TestAnswers(t *testing.T) {
 		wantFail bool // of the last round
 	}{
 		"all good":                      {rounds: 1, removed: true, said: []string{"acknowledged", "done"}, last: Finished},
-		"cancelled":                     {script: []error{refusal(codes.FailedPrecondition, "ORDER_CANCELLED")}, rounds: 2, said: []string{"acknowledged"}, last: Cancelled},
-		"expired":                       {script: []error{refusal(codes.FailedPrecondition, "ORDER_EXPIRED")}, rounds: 1, said: []string{"acknowledged"}, last: Cancelled},
-		"not known":                     {script: []error{refusal(codes.NotFound, "")}, rounds: 1, said: []string{"acknowledged"}, last: Dropped},
+		"cancelled":                     {script: []error{errorOf(codes.FailedPrecondition, "ORDER_CANCELLED")}, rounds: 2, said: []string{"acknowledged", "refused: SEQUENCE"}, last: Cancelled},
+		"expired":                       {script: []error{errorOf(codes.FailedPrecondition, "ORDER_EXPIRED")}, rounds: 1, said: []string{"acknowledged"}, last: Cancelled},
+		"not known":                     {script: []error{errorOf(codes.NotFound, "")}, rounds: 1, said: []string{"acknowledged"}, last: Dropped},
 		"yes, but in another state":     {state: wipev1.State_STATE_CANCELLED, rounds: 1, said: []string{"acknowledged"}, last: Cancelled},
 		"enrolment over before the yes": {script: []error{ended}, rounds: 1, said: []string{"acknowledged"}, last: Dropped, wantFail: true},
 		"no yes":                        {script: []error{silence}, rounds: 1, said: []string{"acknowledged"}, last: Accepted, wantFail: true},
 		"no yes, certificate unknown":   {script: []error{unknown}, rounds: 1, said: []string{"acknowledged"}, last: Accepted, wantFail: true},
 		"yes at the second try":         {script: []error{silence}, rounds: 2, removed: true, said: []string{"acknowledged", "acknowledged", "done"}, last: Finished},
-		"cancelled after silence":       {script: []error{silence, refusal(codes.FailedPrecondition, "ORDER_CANCELLED")}, rounds: 2, said: []string{"acknowledged", "acknowledged"}, last: Cancelled},
+		"cancelled after silence":       {script: []error{silence, errorOf(codes.FailedPrecondition, "ORDER_CANCELLED")}, rounds: 2, said: []string{"acknowledged", "acknowledged"}, last: Cancelled},
 		"receipt not answered":          {script: []error{nil, silence}, rounds: 1, removed: true, said: []string{"acknowledged", "done"}, last: Removed, wantFail: true},
 		"receipt kept before":           {script: []error{nil, silence, ended}, rounds: 2, removed: true, said: []string{"acknowledged", "done", "done"}, last: Finished},
-		"receipt not wanted":            {script: []error{nil, refusal(codes.InvalidArgument, "")}, rounds: 1, removed: true, said: []string{"acknowledged", "done"}, last: Finished},
+		"receipt not wanted":            {script: []error{nil, errorOf(codes.InvalidArgument, "")}, rounds: 1, removed: true, said: []string{"acknowledged", "done"}, last: Finished},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

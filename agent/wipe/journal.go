@@ -40,6 +40,9 @@ const keepPast = 100
 
 // Journal is what the phone knows of its orders.
 type Journal struct {
+	// Acted is the highest sequence that this phone has acted on. It is written
+	// with the step into Acknowledged, before anything is removed.
+	Acted Acted `json:"acted,omitzero"`
 	// Current is the order under way; nil without one.
 	Current *Entry `json:"current,omitempty"`
 	// Past are the orders that ended, oldest first. Those whose time has not
@@ -47,15 +50,29 @@ type Journal struct {
 	Past []Entry `json:"past,omitempty"`
 }
 
+// Acted is a sequence and whose it is: a phone that becomes another device, for
+// another server for example, counts anew.
+type Acted struct {
+	DeviceID string `json:"deviceId"`
+	Sequence uint64 `json:"sequence"`
+}
+
 // Entry is one order in the journal.
 type Entry struct {
-	OrderID  string    `json:"orderId"`
-	Epoch    uint64    `json:"epoch"`
+	OrderID  string `json:"orderId"`
+	DeviceID string `json:"deviceId,omitempty"`
+	Epoch    uint64 `json:"epoch"`
+	Sequence uint64 `json:"sequence,omitempty"`
+	// Digest is the SHA-256 of the order as it was signed.
+	Digest   []byte    `json:"digest,omitempty"`
 	Scope    Scope     `json:"scope"`
 	NotAfter time.Time `json:"notAfter"`
 	Phase    Phase     `json:"phase"`
 	// ChangedAt is when the phase was reached.
 	ChangedAt time.Time `json:"changedAt"`
+	// Commitment is what the phone signs before it removes a work profile: the
+	// very bytes. The signature is made anew each time it is sent.
+	Commitment []byte `json:"commitment,omitempty"`
 	// Steps are the steps of the removal; nil until they have been measured.
 	Steps []Step `json:"steps,omitempty"`
 	// Receipt is present from Removed on.
@@ -89,23 +106,34 @@ type Receipt struct {
 // maxReceiptPackages is how many names a receipt may hold.
 const maxReceiptPackages = 5000
 
+// maxReceiptNames is how many octets those names may have together.
+const maxReceiptNames = 256 << 10
+
 // receiptFor adds the steps up.
 func receiptFor(steps []Step, now time.Time) *Receipt {
-	r := &Receipt{FinishedAt: now.UTC().Truncate(time.Microsecond)}
+	return &Receipt{FinishedAt: now.UTC().Truncate(time.Microsecond), Tally: sum(steps)}
+}
+
+// sum adds the steps up, with as many names as there is room for.
+func sum(steps []Step) (t Tally) {
 	for _, s := range steps {
-		r.Packages = append(r.Packages, s.Removes.Packages...)
-		r.Files += s.Removes.Files
-		r.Bytes += s.Removes.Bytes
-		r.Keys += s.Removes.Keys
-		r.Certificates += s.Removes.Certificates
+		t.Packages = append(t.Packages, s.Removes.Packages...)
+		t.Files += s.Removes.Files
+		t.Bytes += s.Removes.Bytes
+		t.Keys += s.Removes.Keys
+		t.Certificates += s.Removes.Certificates
 	}
-	r.Packages = slices.DeleteFunc(r.Packages, func(name string) bool { return !ValidPackage(name) })
-	slices.Sort(r.Packages)
-	r.Packages = slices.Compact(r.Packages)
-	if len(r.Packages) > maxReceiptPackages {
-		r.Packages = r.Packages[:maxReceiptPackages]
+	t.Packages = slices.DeleteFunc(t.Packages, func(name string) bool { return !ValidPackage(name) })
+	slices.Sort(t.Packages)
+	t.Packages = slices.Compact(t.Packages)
+	size := 0
+	for i, name := range t.Packages {
+		if size += len(name); i == maxReceiptPackages || size > maxReceiptNames {
+			t.Packages = t.Packages[:i]
+			break
+		}
 	}
-	return r
+	return t
 }
 
 func (r *Receipt) wire() *wipev1.Receipt {
@@ -117,6 +145,16 @@ func (r *Receipt) wire() *wipev1.Receipt {
 		KeysRemoved:         r.Keys,
 		CertificatesRemoved: r.Certificates,
 	}
+}
+
+// passed reports whether the phone has acted on an order, or on a later one.
+func (j *Journal) passed(o Order) bool {
+	return o.Sequence == 0 || j.Acted.DeviceID == o.DeviceID && o.Sequence <= j.Acted.Sequence
+}
+
+// act notes that the phone is about to act on the order under way.
+func (j *Journal) act() {
+	j.Acted = Acted{DeviceID: j.Current.DeviceID, Sequence: j.Current.Sequence}
 }
 
 // find gives the past entry of an order, nil if there is none.

@@ -1,6 +1,7 @@
 package wipe
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -40,22 +41,30 @@ type Scope struct {
 // this phone and this enrolment, and its time has not passed.
 type Order struct {
 	ID       string
+	DeviceID string
 	Epoch    uint64
+	Sequence uint64
 	Scope    Scope
 	IssuedAt time.Time
 	NotAfter time.Time
+	// Digest is the SHA-256 of what was signed.
+	Digest [sha256.Size]byte
 }
 
-// errUnwanted is an order that is none of this phone's business, whatever the
-// reason: the phone does not answer it.
-var errUnwanted = errors.New("order is not for this phone now")
+// refusal says why what came as an order is no good order for this phone now.
+type refusal struct {
+	reason wipev1.Refusal
+	detail string
+}
+
+func (r *refusal) Error() string { return "order is not for this phone now: " + r.detail }
 
 // errImpossible is an order from the right signer to this phone which it cannot
 // carry out: it tells the server so.
 var errImpossible = errors.New("order cannot be carried out")
 
-func unwanted(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errUnwanted, fmt.Sprintf(format, args...))
+func unwanted(reason wipev1.Refusal, format string, args ...any) error {
+	return &refusal{reason: reason, detail: fmt.Sprintf(format, args...)}
 }
 
 func impossible(format string, args ...any) error {
@@ -63,38 +72,48 @@ func impossible(format string, args ...any) error {
 }
 
 // verify checks a signed order against the enrolment at the given time. Signer,
-// addressee and time come first: only what passes them is worth an answer, an
-// errImpossible; everything else is an errUnwanted.
+// addressee and time come first: only what passes them can be carried out, or be
+// an errImpossible; everything else is a refusal. The sequence is for the
+// journal to judge.
 func verify(signed *wipev1.SignedOrder, e Enrollment, now time.Time) (Order, error) {
 	content, _, err := pki.VerifySigned(signed.GetSignedData(), e.Roots, pki.OrdersKeyUsage, now)
 	if err != nil {
-		return Order{}, unwanted("%v", err)
+		return Order{}, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "%v", err)
 	}
 	m := &wipev1.OrderToSign{}
 	if err := proto.Unmarshal(content, m); err != nil {
-		return Order{}, unwanted("its content is not an order")
+		return Order{}, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "its content is not an order")
 	}
-	if m.GetOrderId() != signed.GetOrderId() || !orderPattern.MatchString(m.GetOrderId()) {
-		return Order{}, unwanted("its id does not hold")
+	if err := addressed(m, signed.GetOrderId(), e, now); err != nil {
+		return Order{}, err
 	}
-	if e.DeviceID == "" || m.GetDeviceId() != e.DeviceID {
-		return Order{}, unwanted("it is for another phone")
+	o := Order{
+		ID: m.GetOrderId(), DeviceID: m.GetDeviceId(), Epoch: m.GetEpoch(), Sequence: m.GetSequence(),
+		IssuedAt: m.GetIssuedAt().AsTime(), NotAfter: m.GetNotAfter().AsTime(), Digest: sha256.Sum256(content),
 	}
-	if e.Epoch == 0 || m.GetEpoch() != e.Epoch {
-		return Order{}, unwanted("it is for enrolment %d, this is %d", m.GetEpoch(), e.Epoch)
-	}
-	if m.GetNotAfter().CheckValid() != nil || m.GetIssuedAt().CheckValid() != nil {
-		return Order{}, unwanted("its times do not hold")
-	}
-	if now.After(m.GetNotAfter().AsTime()) {
-		return Order{}, unwanted("it ended at %s", m.GetNotAfter().AsTime().Format(time.RFC3339))
-	}
-	o := Order{ID: m.GetOrderId(), Epoch: m.GetEpoch(), IssuedAt: m.GetIssuedAt().AsTime(), NotAfter: m.GetNotAfter().AsTime()}
 	if hasUnknown(m.ProtoReflect()) {
 		return o, impossible("it asks something this agent does not know")
 	}
 	o.Scope, err = scopeOf(m.GetScope(), e)
 	return o, err
+}
+
+// addressed checks that an order is the one it was given as, for this phone,
+// this enrolment and this time.
+func addressed(m *wipev1.OrderToSign, id string, e Enrollment, now time.Time) error {
+	switch {
+	case m.GetOrderId() != id || !orderPattern.MatchString(id):
+		return unwanted(wipev1.Refusal_REFUSAL_IDENTITY, "its id does not hold")
+	case e.DeviceID == "" || m.GetDeviceId() != e.DeviceID:
+		return unwanted(wipev1.Refusal_REFUSAL_DEVICE, "it is for another phone")
+	case e.Epoch == 0 || m.GetEpoch() != e.Epoch:
+		return unwanted(wipev1.Refusal_REFUSAL_EPOCH, "it is for enrolment %d, this is %d", m.GetEpoch(), e.Epoch)
+	case m.GetNotAfter().CheckValid() != nil || m.GetIssuedAt().CheckValid() != nil:
+		return unwanted(wipev1.Refusal_REFUSAL_TIME, "its times do not hold")
+	case now.After(m.GetNotAfter().AsTime()):
+		return unwanted(wipev1.Refusal_REFUSAL_TIME, "it ended at %s", m.GetNotAfter().AsTime().Format(time.RFC3339))
+	}
+	return nil
 }
 
 func scopeOf(s *wipev1.Scope, e Enrollment) (Scope, error) {

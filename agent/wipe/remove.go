@@ -35,21 +35,32 @@ func (x *Executor) remove(ctx context.Context, j *Journal) error {
 }
 
 // measure plans the steps and counts them all before the first one is taken.
+// That a commitment has counted them before is no matter: the person may have
+// worked on, and the receipt says what really went.
 func (x *Executor) measure(j *Journal) error {
-	names, err := x.o.Device.Steps(j.Current.Scope)
+	steps, err := x.plan(j.Current.Scope)
 	if err != nil {
-		return fmt.Errorf("plan the removal: %w", err)
+		return err
+	}
+	j.Current.Steps = steps
+	return x.save(j, "measured")
+}
+
+// plan names the steps for a scope, and counts what each would remove now.
+func (x *Executor) plan(s Scope) ([]Step, error) {
+	names, err := x.o.Device.Steps(s)
+	if err != nil {
+		return nil, fmt.Errorf("plan the removal: %w", err)
 	}
 	steps := make([]Step, len(names))
 	for i, name := range names {
 		removed, err := x.o.Device.Measure(name)
 		if err != nil {
-			return fmt.Errorf("measure %s: %w", name, err)
+			return nil, fmt.Errorf("measure %s: %w", name, err)
 		}
 		steps[i] = Step{Name: name, Removes: removed}
 	}
-	j.Current.Steps = steps
-	return x.save(j, "measured")
+	return steps, nil
 }
 
 // finish ends the order. With the work profile goes the enrolment.

@@ -3,6 +3,7 @@ package wipe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -15,15 +16,23 @@ import (
 // acknowledge promises to act. Only the server's plain yes lets the order go
 // on; a no ends it with nothing removed; silence leaves it as it is.
 func (x *Executor) acknowledge(ctx context.Context, via Reporter, j *Journal) error {
-	id := j.Current.OrderID
-	x.o.Progress("before acknowledging")
-	response, err := via.ReportOrder(ctx, &wipev1.ReportOrderRequest{
-		OrderId: id,
+	request := &wipev1.ReportOrderRequest{
+		OrderId: j.Current.OrderID,
 		Report:  &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}},
-	})
+	}
+	if content := j.Current.Commitment; content != nil {
+		signature, err := via.SignAsDevice(content)
+		if err != nil {
+			return fmt.Errorf("sign the commitment: %w", err)
+		}
+		request.Statement = &wipev1.SignedStatement{Content: content, Signature: signature}
+	}
+	x.o.Progress("before acknowledging")
+	response, err := via.ReportOrder(ctx, request)
 	x.o.Progress("after acknowledging")
 	switch {
 	case err == nil && response.GetState() == wipev1.State_STATE_ACKNOWLEDGED:
+		j.act()
 		return x.enter(j, Acknowledged)
 	case err == nil:
 		return x.end(j, Cancelled, "the server has it as "+strings.ToLower(strings.TrimPrefix(response.GetState().String(), "STATE_")))
@@ -64,23 +73,30 @@ func (x *Executor) reportDone(ctx context.Context, via Reporter, j *Journal) err
 }
 
 func (x *Executor) sendReceipt(ctx context.Context, via Reporter, e *Entry) error {
-	_, err := via.ReportOrder(ctx, &wipev1.ReportOrderRequest{
-		OrderId: e.OrderID,
-		Report:  &wipev1.ReportOrderRequest_Done{Done: e.Receipt.wire()},
+	statement, err := x.signReceipt(via, e)
+	if err != nil {
+		return fmt.Errorf("sign the receipt: %w", err)
+	}
+	_, err = via.ReportOrder(ctx, &wipev1.ReportOrderRequest{
+		OrderId:   e.OrderID,
+		Report:    &wipev1.ReportOrderRequest_Done{Done: e.Receipt.wire()},
+		Statement: statement,
 	})
 	return err
 }
 
-// repeat answers an order that has ended here as it was answered then. It never
-// acts again.
+// repeat answers an order that has ended here: with what was said then, or by
+// refusing it. It never acts again.
 func (x *Executor) repeat(ctx context.Context, via Reporter, past *Entry) error {
 	x.o.Log.Warn("an order came again", "order", past.OrderID, "phase", past.Phase)
 	var err error
 	switch {
 	case past.Phase == Refused:
 		err = x.sendFailed(ctx, via, past.OrderID, past.Outcome)
-	case past.Receipt != nil:
+	case past.Receipt != nil && !past.Scope.WorkProfile:
 		err = x.sendReceipt(ctx, via, past)
+	default: // a work profile's receipt key is gone with the answer to its receipt
+		return x.refuse(ctx, via, past.OrderID, &refusal{wipev1.Refusal_REFUSAL_SEQUENCE, "it has ended here as " + string(past.Phase)})
 	}
 	if answer.Final(err) {
 		return nil
@@ -88,9 +104,27 @@ func (x *Executor) repeat(ctx context.Context, via Reporter, past *Entry) error 
 	return err
 }
 
-// refuse tells the server that this phone cannot carry the order out.
-func (x *Executor) refuse(ctx context.Context, via Reporter, o Order, why error) error {
-	x.o.Log.Warn("an order is refused", "order", o.ID, "why", why)
+// refuse tells the server that what came as an order is none. Of what came only
+// the id is named, by which the server gave it; an id that is none cannot be.
+func (x *Executor) refuse(ctx context.Context, via Reporter, id string, why *refusal) error {
+	x.o.Log.Warn("an order is refused", "order", answer.Clip(id), "why", why)
+	if !orderPattern.MatchString(id) {
+		return nil
+	}
+	_, err := via.ReportOrder(ctx, &wipev1.ReportOrderRequest{
+		OrderId: id,
+		Report:  &wipev1.ReportOrderRequest_Refused{Refused: &wipev1.Refused{Reason: why.reason, Detail: answer.Clip(why.detail)}},
+	})
+	if answer.Final(err) {
+		return nil
+	}
+	return err
+}
+
+// fail tells the server that this phone cannot carry the order out, which is a
+// good one.
+func (x *Executor) fail(ctx context.Context, via Reporter, o Order, why error) error {
+	x.o.Log.Warn("an order cannot be carried out", "order", o.ID, "why", why)
 	reason := answer.Clip(why.Error())
 	if err := x.sendFailed(ctx, via, o.ID, reason); err != nil && !answer.Final(err) {
 		return err
@@ -101,7 +135,7 @@ func (x *Executor) refuse(ctx context.Context, via Reporter, o Order, why error)
 	}
 	now := x.o.Now()
 	j.remember(Entry{
-		OrderID: o.ID, Epoch: o.Epoch, NotAfter: o.NotAfter,
+		OrderID: o.ID, DeviceID: o.DeviceID, Epoch: o.Epoch, Sequence: o.Sequence, NotAfter: o.NotAfter,
 		Phase: Refused, ChangedAt: now, Outcome: reason,
 	}, now)
 	return x.save(&j, string(Refused))

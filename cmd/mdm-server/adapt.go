@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"math/big"
 
@@ -11,6 +12,7 @@ import (
 	"ringfence/internal/device"
 	"ringfence/internal/enroll"
 	"ringfence/internal/pki"
+	"ringfence/internal/rpc"
 	"ringfence/internal/wipe"
 )
 
@@ -135,4 +137,14 @@ type enrollmentsForWipe struct{ enroll *enroll.Service }
 
 func (e enrollmentsForWipe) End(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error {
 	return e.enroll.End(ctx, id, epoch, enroll.Wiped, reason)
+}
+
+// signedBy gives the certificates of the device that calls: that of the very
+// connection, then its issuing authority. The root is published by itself.
+func (p *parts) signedBy(ctx context.Context) ([][]byte, error) {
+	leaf := rpc.ClientCertificate(ctx)
+	if leaf == nil {
+		return nil, errors.New("the call came without a client certificate")
+	}
+	return [][]byte{leaf.Raw, p.authority.Issuer(pki.Device).Raw}, nil
 }

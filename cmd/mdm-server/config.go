@@ -45,6 +45,12 @@ type Config struct {
 	// With several servers on one database it bounds how late a change made
 	// through another server is noticed.
 	WatchTick time.Duration
+	// AuditName is the name of the audit record in its signatures. Empty keeps
+	// the one it has; a new record gets one of its own.
+	AuditName string
+	// AuditHeadEvery is how often a head of the record is signed when it has
+	// grown.
+	AuditHeadEvery time.Duration
 	// DrainTimeout is how long shutdown waits for calls under way.
 	DrainTimeout time.Duration
 
@@ -74,6 +80,7 @@ func defaultConfig() Config {
 		ApplyGrace:      time.Hour,
 		CheckInInterval: 4 * time.Hour,
 		WatchTick:       time.Minute,
+		AuditHeadEvery:  10 * time.Second,
 		DrainTimeout:    15 * time.Second,
 		LogFormat:       "json",
 		LogLevel:        "info",
@@ -100,6 +107,8 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.ApplyGrace, "apply-grace", c.ApplyGrace, "time a device has to apply a new manifest")
 	f.DurationVar(&c.CheckInInterval, "check-in-interval", c.CheckInInterval, "how often devices report")
 	f.DurationVar(&c.WatchTick, "watch-tick", c.WatchTick, "how often an open Watch looks again without a ring")
+	f.StringVar(&c.AuditName, "audit-name", c.AuditName, "`name` of a new audit record in its signatures, without spaces")
+	f.DurationVar(&c.AuditHeadEvery, "audit-head-every", c.AuditHeadEvery, "how often a head of the audit record is signed when it has grown")
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long shutdown waits for calls under way")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "json or text")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
@@ -155,6 +164,7 @@ func (c *Config) check() error {
 		{"apply-grace", c.ApplyGrace, 0, 30 * 24 * time.Hour},
 		{"check-in-interval", c.CheckInInterval, 10 * time.Second, 7 * 24 * time.Hour},
 		{"watch-tick", c.WatchTick, 100 * time.Millisecond, time.Hour},
+		{"audit-head-every", c.AuditHeadEvery, 100 * time.Millisecond, time.Hour},
 		{"drain-timeout", c.DrainTimeout, 0, 10 * time.Minute},
 	} {
 		if d.value < d.min || d.value > d.max {

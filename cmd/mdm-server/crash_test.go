@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"ringfence/internal/audit/ledger"
 	"ringfence/internal/sqldb/dbtest"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -38,6 +39,7 @@ func TestKill9(t *testing.T) {
 				c.enrol(t, &p.server)
 			}
 			c.verify(t, &p.server)
+			c.checkLog(t, &p.server)
 			c.live(t, p, 10+rand.Int64N(200))
 			if t.Failed() {
 				t.Fatalf("in era %d; the server's log:\n%s", era, p.log.tail(20))
@@ -47,6 +49,7 @@ func TestKill9(t *testing.T) {
 		p.credential = loadCredential(t, c.data)
 		c.verify(t, &p.server)
 		c.checkRecord(t, &p.server)
+		c.checkLog(t, &p.server)
 		c.report(t)
 	})
 }
@@ -55,6 +58,8 @@ func TestKill9(t *testing.T) {
 type chaos struct {
 	data, dsn string
 	phones    []*witness
+	// heads are the record's signed heads that were seen: none may be lost.
+	heads []ledger.Head
 }
 
 // witness is a phone and what the server has acknowledged to it. One goroutine
@@ -192,7 +197,7 @@ func (w *witness) obey(ctx context.Context) error {
 		if o.promised && !signed.GetAcknowledged() {
 			return fmt.Errorf("order %s: the promise was forgotten", o.id)
 		}
-		if err := w.carryOut(ctx, o); err != nil {
+		if err := w.carryOut(ctx, o, signed); err != nil {
 			return err
 		}
 	}
@@ -208,7 +213,13 @@ func (w *witness) byID(id string) *witnessedOrder {
 	return nil
 }
 
-func (w *witness) carryOut(ctx context.Context, o *witnessedOrder) error {
+func (w *witness) carryOut(ctx context.Context, o *witnessedOrder, signed *wipev1.SignedOrder) error {
+	done, err := w.done(signed, &wipev1.Receipt{
+		FinishedAt: timestamppb.Now(), Packages: []string{"com.example.mail"}, FilesRemoved: 1,
+	})
+	if err != nil {
+		return err
+	}
 	if _, err := w.wipe.ReportOrder(ctx, &wipev1.ReportOrderRequest{
 		OrderId: o.id, Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}},
 	}); err != nil {
@@ -218,11 +229,7 @@ func (w *witness) carryOut(ctx context.Context, o *witnessedOrder) error {
 		o.acted++
 	}
 	o.promised = true
-	if _, err := w.wipe.ReportOrder(ctx, &wipev1.ReportOrderRequest{
-		OrderId: o.id, Report: &wipev1.ReportOrderRequest_Done{Done: &wipev1.Receipt{
-			FinishedAt: timestamppb.Now(), Packages: []string{"com.example.mail"}, FilesRemoved: 1,
-		}},
-	}); err != nil {
+	if _, err := w.wipe.ReportOrder(ctx, done); err != nil {
 		return err
 	}
 	o.done = true
@@ -309,6 +316,15 @@ func (c *chaos) checkRecord(tb testing.TB, s *server) {
 			tb.Errorf("device %s: %d orders ended in the record, %d were acknowledged of %d", w.id, ended, done, len(w.orders))
 		}
 	}
+}
+
+// checkLog sees that the record is whole and continues every head there was.
+func (c *chaos) checkLog(tb testing.TB, s *server) {
+	tb.Helper()
+	a := s.admin(tb)
+	defer func() { _ = a.conn.Close() }()
+	_, head := a.wholeRecord(tb, c.heads...)
+	c.heads = append(c.heads, head)
 }
 
 // report says how much was tried, so that a run that did nothing is seen.

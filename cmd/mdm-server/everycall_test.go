@@ -211,9 +211,9 @@ func callWipes(t *testing.T, a *admin, h *handset) {
 	_, err := a.wipe.CreateWipe(ctx, req)
 	wantStatus(t, "a reused request key", err, codes.Aborted, "REQUEST_KEY_REUSED")
 
-	done := &wipev1.ReportOrderRequest{OrderId: first.GetId(), Report: &wipev1.ReportOrderRequest_Done{Done: &wipev1.Receipt{
+	done := must[*wipev1.ReportOrderRequest](t)(h.done(h.only(t), &wipev1.Receipt{
 		FinishedAt: timestamppb.Now(), Packages: []string{"com.example.mail"}, FilesRemoved: 3,
-	}}}
+	}))
 	_, err = h.wipe.ReportOrder(ctx, done)
 	wantStatus(t, "the deed before the promise", err, codes.FailedPrecondition, "ORDER_NOT_ACKNOWLEDGED")
 	must[*wipev1.FetchOrdersResponse](t)(h.wipe.FetchOrders(ctx, &wipev1.FetchOrdersRequest{}))
@@ -231,7 +231,16 @@ func callWipes(t *testing.T, a *admin, h *handset) {
 	for range 2 { // the same report twice counts once
 		must[*wipev1.ReportOrderResponse](t)(h.wipe.ReportOrder(ctx, done))
 	}
+	must[*wipev1.ReportOrderResponse](t)(h.wipe.ReportOrder(ctx, &wipev1.ReportOrderRequest{
+		OrderId: first.GetId(), Report: &wipev1.ReportOrderRequest_Refused{Refused: &wipev1.Refused{Reason: wipev1.Refusal_REFUSAL_SEQUENCE}},
+	}))
+	evidence := must[*wipev1.GetWipeReceiptResponse](t)(a.wipe.GetWipeReceipt(ctx, &wipev1.GetWipeReceiptRequest{Id: first.GetId()}))
+	if evidence.GetReceipt() == nil || evidence.GetCommitment() != nil || evidence.GetOrder().GetRefusedCount() != 1 {
+		t.Errorf("evidence of app data: %v", evidence)
+	}
 	second := a.order(t, h.id, workProfile)
+	_, err = a.wipe.GetWipeReceipt(ctx, &wipev1.GetWipeReceiptRequest{Id: second.GetId()})
+	wantStatus(t, "the receipt of an order that waits", err, codes.FailedPrecondition, "ORDER_NOT_SIGNED_FOR")
 	must[*wipev1.CancelWipeResponse](t)(a.wipe.CancelWipe(ctx, &wipev1.CancelWipeRequest{Id: second.GetId(), Reason: "found it"}))
 	if listed := must[*wipev1.ListWipesResponse](t)(a.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{State: wipev1.State_STATE_DONE})); len(listed.GetOrders()) != 1 {
 		t.Errorf("%d orders are done, want 1", len(listed.GetOrders()))
@@ -264,4 +273,5 @@ func callLeaving(t *testing.T, s *server, a *admin, h *handset) {
 	if len(entries) == 0 || entries[len(entries)-1].GetAction() != "enroll.join" {
 		t.Errorf("the record of the device does not begin with its joining: %v", entries)
 	}
+	callLog(t, a)
 }

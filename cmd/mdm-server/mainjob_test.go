@@ -227,6 +227,10 @@ func checkWiped(tb testing.TB, a *admin, id, order string) {
 	if got := wiped.GetOrder(); got.GetState() != wipev1.State_STATE_DONE || got.GetReceipt().GetFilesRemoved() == 0 {
 		tb.Errorf("order = %v, want done with a receipt", got)
 	}
+	said := verifiedReceipt(tb, a, order)
+	if files := said.Receipt.GetCompletion().GetReceipt().GetFilesRemoved(); files != said.Commitment.GetCommitment().GetFiles() {
+		tb.Errorf("committed to %d files, removed %d", said.Commitment.GetCommitment().GetFiles(), files)
+	}
 	device, err := a.enroll.GetDevice(tb.Context(), &enrollv1.GetDeviceRequest{Id: id})
 	if err != nil {
 		tb.Fatal(err)
@@ -269,7 +273,7 @@ func checkRecord(tb testing.TB, a *admin) {
 	}
 	for _, want := range []string{
 		"enroll.token.create", "enroll.join", "compliance.policy.apply", "compliance.certificate.issue",
-		"wipe.order", "wipe.deliver", "wipe.acknowledge", "wipe.done", "enroll.wiped",
+		"wipe.order", "wipe.deliver", "wipe.commit", "wipe.done", "enroll.wiped",
 	} {
 		if !recorded[want] {
 			tb.Errorf("the record has no %s", want)

@@ -60,8 +60,13 @@ func adminRules() rpc.Rules {
 		wipev1.WipeAdminService_PlanWipe_FullMethodName:                        admins,
 		wipev1.WipeAdminService_CreateWipe_FullMethodName:                      admins,
 		wipev1.WipeAdminService_GetWipe_FullMethodName:                         admins,
+		wipev1.WipeAdminService_GetWipeReceipt_FullMethodName:                  admins,
 		wipev1.WipeAdminService_ListWipes_FullMethodName:                       admins,
 		wipev1.WipeAdminService_CancelWipe_FullMethodName:                      admins,
 		auditv1.AuditService_ListEntries_FullMethodName:                        admins,
+		auditv1.AuditService_GetHead_FullMethodName:                            admins,
+		auditv1.AuditService_GetInclusionProof_FullMethodName:                  admins,
+		auditv1.AuditService_GetConsistencyProof_FullMethodName:                admins,
+		auditv1.AuditService_ExportEntries_FullMethodName:                      admins,
 	}
 }

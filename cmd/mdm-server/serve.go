@@ -161,9 +161,10 @@ const (
 // keepHouse writes what is kept back, and repeats what a crash cut off, until
 // ctx ends; then it writes once more.
 func (p *parts) keepHouse(ctx context.Context) {
-	flush, sweep := time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
+	flush, sweep, head := time.NewTicker(flushEvery), time.NewTicker(sweepEvery), time.NewTicker(p.config.AuditHeadEvery)
 	defer flush.Stop()
 	defer sweep.Stop()
+	defer head.Stop()
 	p.sweep(ctx)
 	for {
 		select {
@@ -171,6 +172,8 @@ func (p *parts) keepHouse(ctx context.Context) {
 			p.flush(ctx)
 		case <-sweep.C:
 			p.sweep(ctx)
+		case <-head.C:
+			p.signHead(ctx)
 		case <-ctx.Done():
 			p.lastFlush(ctx)
 			return
@@ -188,6 +191,13 @@ func (p *parts) lastFlush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	p.flush(ctx)
+	p.signHead(ctx)
+}
+
+// signHead signs a head of the record if it has grown.
+func (p *parts) signHead(ctx context.Context) {
+	_, err := p.heads.Head(ctx)
+	p.note(ctx, "sign the audit record", err)
 }
 
 func (p *parts) sweep(ctx context.Context) {

@@ -48,6 +48,8 @@ type parts struct {
 	db        *sqldb.DB
 	authority *pki.Authority
 	bell      *bell.Bell
+	record    *auditdb.Store
+	heads     *auditdb.Signer
 
 	enroll     *enroll.Service
 	compliance *compliance.Service
@@ -68,9 +70,18 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	key, err := authority.AuditKey(cfg.AuditName)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	record := auditdb.New(db)
+	heads, err := auditdb.NewSigner(record, key.Signer, key.Verifier)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	p := &parts{
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
-		db: db, authority: authority, bell: new(bell.Bell),
+		db: db, authority: authority, bell: new(bell.Bell), record: record, heads: heads,
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.slices()
@@ -161,7 +172,7 @@ func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 		Service: p.compliance, Bell: p.bell, Tick: p.config.WatchTick,
 		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
 	}))
-	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe))
+	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
 	return server, rpc.CheckRules(deviceRules(), server)
 }
 
@@ -177,8 +188,8 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	}
 	enrollv1.RegisterEnrollmentAdminServiceServer(server, enrollrpc.NewAdminServer(p.enroll))
 	compliancev1.RegisterComplianceAdminServiceServer(server, compliancerpc.NewAdminServer(p.compliance))
-	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe))
-	auditv1.RegisterAuditServiceServer(server, auditrpc.New(auditdb.New(p.db)))
+	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe, p.authority.Roots()))
+	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	return server, rpc.CheckRules(adminRules(), server)
 }
 

@@ -105,7 +105,7 @@ func (a *app) wipeSheet(s *sheet, m *wipev1.Order) error {
 	s.field("Wipe", m.GetId())
 	s.field("Device", fmt.Sprintf("%s (epoch %d)", m.GetDeviceId(), m.GetEpoch()))
 	s.field("Scope", scopeWords(m.GetScope()))
-	s.field("State", enumname.Of(m.GetState()))
+	s.field("State", wipeState(m))
 	s.field("Outcome", m.GetOutcome())
 	s.field("Reason", m.GetReason())
 	s.field("Ordered", moment(m.GetCreatedAt(), now)+" by "+m.GetCreatedBy())
@@ -114,16 +114,22 @@ func (a *app) wipeSheet(s *sheet, m *wipev1.Order) error {
 	if m.GetNotNowCount() > 0 {
 		s.field("Put off", count(m.GetNotNowCount(), "time"))
 	}
+	if m.GetRefusedCount() > 0 {
+		s.field("Refused", count(m.GetRefusedCount(), "time")+": "+m.GetLastRefusal())
+	}
 	if packages := m.GetScope().GetAppData().GetPackages(); len(packages) > 3 {
 		for _, p := range packages {
 			s.field("Package", p)
 		}
 	}
+	if c := m.GetCommitment(); c != nil {
+		s.field("Committed", moment(c.GetCommittedAt(), now)+" to remove "+amounts(c.GetFiles(), c.GetKeys(), c.GetCertificates()))
+	}
 	r := m.GetReceipt()
 	if r == nil {
 		return nil
 	}
-	return s.section("Receipt, in the device's words", func(s *sheet) error {
+	return s.section("Receipt, in the device's words and signed by it", func(s *sheet) error {
 		s.field("Finished", moment(r.GetFinishedAt(), now))
 		s.field("Files", strconv.FormatUint(r.GetFilesRemoved(), 10))
 		s.field("Bytes", strconv.FormatUint(r.GetBytesRemoved(), 10))

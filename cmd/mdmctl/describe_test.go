@@ -135,7 +135,7 @@ Ordered:  2026-11-22 09:00:00Z (3h ago) by admin:alice
 Changed:  2026-11-22 10:00:00Z (2h ago)
 Expires:  2026-12-21 12:00:00Z (in 29d)
 Put off:  1 time
-Receipt, in the device's words:
+Receipt, in the device's words and signed by it:
   Finished:      2026-11-22 10:00:00Z (2h ago)
   Files:         12
   Bytes:         3456

@@ -161,6 +161,7 @@ var hintOfReason = map[string]string{
 	"ORDER_PENDING":            "an equal or wider order is under way: see mdmctl get wipes --device ID",
 	"ORDER_ACKNOWLEDGED":       "the device has promised to act: the order can no longer be cancelled",
 	"ORDER_FINISHED":           "the order has ended: see mdmctl describe wipe ID",
+	"AUDIT_LOG_BROKEN":         "the database was changed or restored: see docs/audit.md, and compare with an export",
 	"TOO_MANY_CALLS":           "wait a moment and repeat",
 	"CERTIFICATE_EXPIRED":      "the credential of this context has expired: have an administrator make a new one",
 }

@@ -57,7 +57,9 @@ type fake struct {
 	certificates []*compliancev1.Certificate
 	standing     map[string]*compliancev1.GetDeviceComplianceResponse
 	orders       []*wipev1.Order
+	receipt      *wipev1.GetWipeReceiptResponse
 	entries      []*auditv1.Entry
+	log          *fakeLog
 	crl          []byte
 	requests     []proto.Message                            // every request, in order
 	failures     map[string]error                           // by last word of the method
@@ -146,7 +148,7 @@ func serve(t *testing.T) *bench {
 	}
 	clients := x509.NewCertPool()
 	clients.AddCert(ca.cert)
-	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}}
+	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}, log: newFakeLog(t)}
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(&tls.Config{
 			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{serverPair},

@@ -37,5 +37,5 @@ func (a *app) getWipes() *cobra.Command {
 	addEnum(l.cmd, &filter.State, "state", "in this state")
 	a.completeArgs(l.cmd, wipeNames)
 	a.completeDevice(l.cmd)
-	return getListing(a, l)
+	return a.withReceipt(getListing(a, l))
 }

@@ -60,7 +60,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.getCommand(), a.describeCommand(), a.createCommand(), a.applyCommand(), a.deleteCommand(),
 		a.revokeCommand(), a.wipeCommand(), a.cancelCommand(), a.retireCommand(), a.watchCommand(),
-		a.configCommand(), completionCommand(), a.versionCommand(),
+		a.auditCommand(), a.configCommand(), completionCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -138,12 +138,13 @@ func wipesView(now time.Time) view[*wipev1.Order] {
 		{"ID", false, o.GetId},
 		{"DEVICE", false, o.GetDeviceId},
 		{"SCOPE", false, func(m o) string { return scopeWords(m.GetScope()) }},
-		{"STATE", false, func(m o) string { return enumname.Of(m.GetState()) }},
+		{"STATE", false, wipeState},
 		{"AGE", false, func(m o) string { return age(m.GetCreatedAt(), now) }},
 		{"CHANGED", false, func(m o) string { return age(m.GetChangedAt(), now) }},
 		{"EXPIRES", true, func(m o) string { return due(m.GetExpiresAt(), now) }},
 		{"EPOCH", true, func(m o) string { return strconv.FormatUint(m.GetEpoch(), 10) }},
 		{"NOT-NOW", true, func(m o) string { return strconv.FormatUint(uint64(m.GetNotNowCount()), 10) }},
+		{"REFUSED", true, func(m o) string { return strconv.FormatUint(uint64(m.GetRefusedCount()), 10) }},
 		{"BY", true, o.GetCreatedBy},
 		{"REASON", true, o.GetReason},
 		{"OUTCOME", true, o.GetOutcome},
@@ -204,6 +205,8 @@ func auditView(now time.Time) view[*auditv1.Entry] {
 		{"TARGET", false, e.GetTarget},
 		{"DETAIL", false, e.GetDetail},
 		{"TIME", true, func(m e) string { return clock(m.GetTime().AsTime()) }},
+		{"FROM", true, e.GetPeer},
+		{"CREDENTIAL", true, e.GetCredential},
 		{"REQUEST", true, e.GetRequestId},
 	}}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ringfence/internal/enumname"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -92,9 +91,12 @@ func (w wipeWatch) orders(ctx context.Context) ([]*wipev1.Order, error) {
 }
 
 func wipeLine(o *wipev1.Order) string {
-	line := fmt.Sprintf("%s  %s  %s  %s", o.GetId(), o.GetDeviceId(), scopeWords(o.GetScope()), enumname.Of(o.GetState()))
+	line := fmt.Sprintf("%s  %s  %s  %s", o.GetId(), o.GetDeviceId(), scopeWords(o.GetScope()), wipeState(o))
 	if o.GetNotNowCount() > 0 {
 		line += fmt.Sprintf("  put off %s", count(o.GetNotNowCount(), "time"))
+	}
+	if o.GetRefusedCount() > 0 {
+		line += fmt.Sprintf("  refused %s: %s", count(o.GetRefusedCount(), "time"), o.GetLastRefusal())
 	}
 	if r := o.GetReceipt(); r != nil {
 		line += fmt.Sprintf("  removed %s, %s", count(r.GetFilesRemoved(), "file"), count(r.GetKeysRemoved(), "key"))
@@ -131,7 +133,7 @@ func (w wipeWatch) reached(orders []*wipev1.Order) (bool, error) {
 		case state == w.until:
 		case state <= wipev1.State_STATE_DONE && w.until < state:
 		case final(state):
-			err := fmt.Errorf("wipe %q ended as %s", o.GetId(), enumname.Of(state))
+			err := fmt.Errorf("wipe %q ended as %s", o.GetId(), wipeState(o))
 			if o.GetOutcome() != "" {
 				err = fmt.Errorf("%w: %s", err, o.GetOutcome())
 			}

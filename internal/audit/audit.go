@@ -11,7 +11,9 @@ import (
 
 // Entry explains one change. It holds no secret and no personal data.
 type Entry struct {
-	// Sequence is given by the database and grows with every entry.
+	// Sequence is given by the database: 1 for the first entry, and one more
+	// for each that follows, without a gap. It is the order of the record; two
+	// times may be a little out of it.
 	Sequence uint64
 	// Time is when the change was made; set by the store.
 	Time time.Time
@@ -25,12 +27,21 @@ type Entry struct {
 	Detail string
 	// RequestID names the request that caused it; empty for the server's own.
 	RequestID string
+	// Peer is the network address an administrator called from, without the
+	// port. Always empty for a phone: where its owner is, is not our business.
+	Peer string
+	// Credential is the serial number of the certificate it was done with,
+	// lower-case hex; empty where there was none.
+	Credential string
 }
 
 // By makes an entry in the name of the caller in ctx.
 func By(ctx context.Context, action, target, detail string) Entry {
 	c := identity.From(ctx)
-	return Entry{Actor: c.Actor(), Action: action, Target: target, Detail: detail, RequestID: c.RequestID}
+	return Entry{
+		Actor: c.Actor(), Action: action, Target: target, Detail: detail,
+		RequestID: c.RequestID, Peer: c.Peer, Credential: c.Serial,
+	}
 }
 
 // Server makes an entry for something the server does by itself.

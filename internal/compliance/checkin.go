@@ -26,7 +26,7 @@ type CheckInAnswer struct {
 func (s *Service) CheckIn(ctx context.Context, caller identity.Caller, r Report) (CheckInAnswer, error) {
 	c := &checkIn{
 		device: factsOf(caller), report: r.Normalize(), now: s.now(), limits: s.config.Limits,
-		actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID},
+		actor: audit.Entry{Actor: caller.Actor(), RequestID: caller.RequestID, Credential: caller.Serial},
 	}
 	if err := c.report.Validate(c.now); err != nil {
 		return CheckInAnswer{}, err

@@ -106,3 +106,23 @@ func (s *story) checkRevoked() error {
 	s.say("the phone's enrolment is over: its certificate opens nothing")
 	return nil
 }
+
+// checkReceipt has mdmctl verify what the phone signed, and shows it.
+func (s *story) checkReceipt() error {
+	var list struct {
+		Items []struct{ ID, Confirmation string }
+	}
+	if err := s.ctlJSON(&list, "get", "wipes", "--device", s.deviceID); err != nil {
+		return err
+	}
+	if len(list.Items) != 1 || list.Items[0].Confirmation != "CONFIRMATION_CONFIRMED" {
+		return fmt.Errorf("want one confirmed wipe, got %+v", list.Items)
+	}
+	out, err := s.ctl("get", "wipe", list.Items[0].ID, "--receipt")
+	if err != nil {
+		return fmt.Errorf("the receipt does not verify: %w", err)
+	}
+	s.quote(out)
+	s.say("the receipt verifies: the phone signed before and after, and the second key was made for this wipe alone")
+	return nil
+}

@@ -193,6 +193,9 @@ func (s *story) takeBack() error {
 		return err
 	}
 	s.quote(out)
+	if err := s.checkReceipt(); err != nil {
+		return err
+	}
 	if err := s.exited("phone", 10*time.Second); err != nil {
 		return fmt.Errorf("the agent did not end with its enrolment: %w", err)
 	}

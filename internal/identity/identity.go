@@ -41,6 +41,9 @@ type Caller struct {
 	Name string
 	// Serial is the certificate's serial number, lower-case hex.
 	Serial string
+	// Peer is the network address an administrator calls from, without the
+	// port. It is never set for a phone, so that no record can hold it.
+	Peer string
 	// RequestID names the request, for the log and the record.
 	RequestID string
 }

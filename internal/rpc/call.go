@@ -154,6 +154,9 @@ func (c *call) identify(caller *identity.Caller) error {
 	}
 	*caller = found
 	caller.RequestID = c.id
+	if caller.Kind == identity.Admin {
+		caller.Peer = c.connection.host
+	}
 	return nil
 }
 

@@ -29,9 +29,9 @@ type connection struct {
 	leaf *x509.Certificate
 	// problem says why the certificate that was shown does not count.
 	problem error
-	// peer is the remote address for the log, network the part of it that
-	// counts as one anonymous caller.
-	peer, network string
+	// peer is the remote address for the log, host that without the port,
+	// network the part of it that counts as one anonymous caller.
+	peer, host, network string
 
 	mu       sync.Mutex    // guards refusals
 	refusals *rate.Limiter // of calls whose caller was refused; nil before the first
@@ -89,7 +89,7 @@ func (h handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 		_ = conn.Close()
 		return nil, nil, errors.New("not a TLS connection")
 	}
-	c := &connection{TLSInfo: secured, peer: raw.RemoteAddr().String(), network: networkOf(raw.RemoteAddr())}
+	c := &connection{TLSInfo: secured, peer: raw.RemoteAddr().String(), host: hostOf(raw.RemoteAddr()), network: networkOf(raw.RemoteAddr())}
 	if shown := secured.State.PeerCertificates; len(shown) > 0 {
 		c.leaf, c.problem = h.check(shown)
 	}
@@ -161,6 +161,15 @@ func connectionOf(ctx context.Context) *connection {
 	}
 	c, _ := p.AuthInfo.(*connection)
 	return c
+}
+
+// hostOf gives the address without its port.
+func hostOf(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	return tcp.AddrPort().Addr().Unmap().String()
 }
 
 // networkOf gives the address that counts as one anonymous caller: an IPv4

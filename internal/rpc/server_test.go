@@ -444,3 +444,23 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestClientCertificate: a handler sees the certificate of the connection.
+func TestClientCertificate(t *testing.T) {
+	l := start(t, nil)
+	shown := l.issue(t, pki.Device, "device-one")
+	var got *x509.Certificate
+	l.phones.leave = func(ctx context.Context) error {
+		got = ClientCertificate(ctx)
+		return nil
+	}
+	if err := callLeave(t, l.dial(t, shown)); err != nil {
+		t.Fatal(err)
+	}
+	if got == nil || string(got.Raw) != string(shown.chain[0]) {
+		t.Errorf("the handler saw %v", got)
+	}
+	if c := ClientCertificate(t.Context()); c != nil {
+		t.Errorf("outside of a call there is %v", c)
+	}
+}

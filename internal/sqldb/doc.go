@@ -23,4 +23,14 @@
 // A Write is a transaction of its own at READ COMMITTED, which is run again
 // after a deadlock or a serialization failure. Several servers may share one
 // database: compare-and-swap for whatever two of them can change.
+//
+// # The record
+//
+// [Tx.Record] explains a change. Before the commit its entries are appended to
+// the audit log, a Merkle tree, in the same transaction: entry and hashes are
+// there with the change, or neither is. The log has one right edge. On SQLite a
+// batch reads and writes it once. On PostgreSQL its row is locked last, so that
+// no other lock is ever waited for while it is held, and until the commit:
+// changes that are recorded commit one after the other, in the order of their
+// sequences, and no number is left out. What records nothing waits for nobody.
 package sqldb

@@ -57,6 +57,9 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	}
 	w := &postgresWriter{pool: db.reads, begin: db.begin}
 	db.writes, db.close = w, sync.OnceValue(w.close)
+	if err := db.backfill(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
 	return db, nil
 }
 
@@ -82,6 +85,10 @@ type postgresWriter struct {
 	pool    *sql.DB
 	begin   func(*link) *Tx
 	running sync.RWMutex // read-held by each Write; close takes it for good
+	// recording is held from the log's row to the commit: of one server's
+	// transactions only one waits in the database for another server's, which
+	// is cheaper than if all did. Whoever holds it waits for nothing else here.
+	recording sync.Mutex
 }
 
 // close waits for the Writes that run.
@@ -127,7 +134,14 @@ func (w *postgresWriter) attempt(ctx context.Context, fn func(*Tx) error) (again
 			_ = end(ctx, conn, "ROLLBACK")
 		}
 	}()
-	if err := guard(fn, w.begin(l)); err != nil {
+	tx := w.begin(l)
+	err = guard(fn, tx)
+	if err == nil && l.dead == nil && len(tx.entries) > 0 {
+		w.recording.Lock()
+		defer w.recording.Unlock()
+		err = tx.appendEntries(tx.entries)
+	}
+	if err != nil {
 		return l.dead != nil || lostRace(err), err
 	}
 	if l.dead != nil {

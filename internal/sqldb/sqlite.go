@@ -92,6 +92,9 @@ func openSQLite(ctx context.Context, c Config, path string) (_ *DB, err error) {
 		return conn.Close()
 	})
 	db.writes, db.close = w, sync.OnceValue(undo.close)
+	if err = db.backfill(ctx); err != nil {
+		return nil, err
+	}
 	return db, nil
 }
 

@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -16,10 +15,17 @@ type Tx struct {
 	base *gorm.DB
 	gorm *gorm.DB // made when first asked for
 	now  time.Time
+	// headSQL reads the log's right edge for whoever is about to append.
+	headSQL string
+	// oneStatement says that the dialect can append in one statement.
+	oneStatement bool
+	entries      []audit.Entry // to be appended before the commit
 }
 
 // begin makes a Tx on a link whose transaction has begun.
-func (db *DB) begin(l *link) *Tx { return &Tx{link: l, base: db.gorm, now: db.clock()} }
+func (db *DB) begin(l *link) *Tx {
+	return &Tx{link: l, base: db.gorm, now: db.clock(), headSQL: headSQL[db.dialect], oneStatement: db.dialect == Postgres}
+}
 
 // Gorm gives gorm bound to the transaction. Its errors are the driver's: pass
 // them through [Fault], or return them from fn as they are.
@@ -52,20 +58,3 @@ func (tx *Tx) QueryRow(sql string, args []any, dest ...any) error {
 
 // Now is the transaction's time: UTC, in whole microseconds.
 func (tx *Tx) Now() time.Time { return tx.now }
-
-const recordSQL = `INSERT INTO audit_entries (recorded_at, actor, action, target, detail, request_id)
-VALUES (?, ?, ?, ?, ?, ?)`
-
-// Record appends the entry that explains the change. The database gives its
-// sequence, the transaction its time.
-func (tx *Tx) Record(e audit.Entry) error {
-	_, err := tx.Exec(recordSQL, tx.now.UnixMicro(),
-		storable(e.Actor), storable(e.Action), storable(e.Target), storable(e.Detail), storable(e.RequestID))
-	return err
-}
-
-// storable makes any text fit for both databases: PostgreSQL takes neither
-// broken UTF-8 nor NUL, and an odd name must not keep a change from its record.
-func storable(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}

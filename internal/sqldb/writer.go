@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"ringfence/internal/audit"
 	"ringfence/internal/fault"
 )
 
@@ -55,6 +56,7 @@ type writer struct {
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when the goroutine has gone
 	batch    []*request    // the goroutine's
+	entries  []audit.Entry // the goroutine's: what the batch recorded so far
 }
 
 // newWriter starts the goroutine. p is its own from now on.
@@ -200,6 +202,7 @@ var errEntangled = errors.New("a failed request has written")
 // Savepoints cost a quarter of a small Write, and requests seldom fail after
 // writing. So the first try goes without.
 func (w *writer) transact(errs []error, savepoints bool) error {
+	w.entries = w.entries[:0]
 	if err := w.prepared.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -214,10 +217,21 @@ func (w *writer) transact(errs []error, savepoints bool) error {
 			return err
 		}
 	}
+	if err := w.record(); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
 	if err := w.prepared.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// record appends what the batch recorded, all at once: the log's right edge is
+// read and written once.
+func (w *writer) record() error {
+	l := w.link()
+	defer l.end()
+	return w.begin(l).appendEntries(w.entries)
 }
 
 // bare runs one request with nothing to go back to but the transaction's
@@ -268,8 +282,12 @@ func (w *writer) call(r *request, l *link) error {
 	if err := r.ctx.Err(); err != nil {
 		return err // the caller left while others of the batch ran
 	}
-	if err := guard(r.fn, w.begin(l)); err != nil {
+	tx := w.begin(l)
+	if err := guard(r.fn, tx); err != nil {
 		return err
+	}
+	if l.dead == nil {
+		w.entries = append(w.entries, tx.entries...)
 	}
 	return l.dead
 }

@@ -10,6 +10,8 @@ import (
 type move struct {
 	to     State
 	refuse *fault.Error
+	// note: the event is noted in the order, whose state stays.
+	note bool
 	// when limits the move to one side of NotAfter.
 	when side
 }
@@ -27,6 +29,8 @@ func until(s State) move           { return move{to: s, when: inTime} }
 func after(s State) move           { return move{to: s, when: late} }
 func refuse(err *fault.Error) move { return move{refuse: err} }
 
+var noted = move{note: true}
+
 // moves is the whole life of an order. The package comment draws it, a test
 // compares the two.
 var moves = map[State]map[EventKind]move{
@@ -36,6 +40,7 @@ var moves = map[State]map[EventKind]move{
 		NotNow:      until(Pending),      // the same report again: counts once
 		Finish:      refuse(ErrNotAcknowledged),
 		Fail:        until(Failed),
+		Refuse:      noted,
 		Cancel:      to(Cancelled),
 		Expire:      after(Expired),
 		End:         to(Expired),
@@ -46,6 +51,7 @@ var moves = map[State]map[EventKind]move{
 		NotNow:      until(Pending),
 		Finish:      refuse(ErrNotAcknowledged),
 		Fail:        until(Failed),
+		Refuse:      noted,
 		Cancel:      to(Cancelled),
 		Expire:      after(Expired),
 		End:         to(Expired),
@@ -60,6 +66,7 @@ var moves = map[State]map[EventKind]move{
 		NotNow:      refuse(ErrAcknowledged),
 		Finish:      to(Done),
 		Fail:        to(Failed),
+		Refuse:      noted,
 		Cancel:      refuse(ErrAcknowledged),
 		Expire:      to(Acknowledged),
 		End:         to(Expired),
@@ -71,14 +78,15 @@ var moves = map[State]map[EventKind]move{
 }
 
 // final is the row of a final state: what led there may be said again, time
-// and the end of the epoch change nothing, all else is refused: an
+// and the end of the epoch change nothing, what the device does not take for
+// the order is noted, all else is refused: an
 // administrator hears that it is finished, a device why it must not act.
 func final(s State, again EventKind, err *fault.Error) map[EventKind]move {
 	row := make(map[EventKind]move)
 	for _, k := range EventKinds() {
 		row[k] = refuse(err)
 	}
-	row[Cancel] = refuse(ErrFinished)
+	row[Cancel], row[Refuse] = refuse(ErrFinished), noted
 	row[Expire], row[End], row[again] = to(s), to(s), to(s)
 	return row
 }
@@ -97,8 +105,10 @@ func (o Order) Apply(e Event, now time.Time) (Order, error) {
 		return o, ErrExpired
 	case m.when == late && !o.overdue(now):
 		return o, nil
+	case m.note:
+		return o.refused(e), nil
 	case o.State == m.to:
-		return o.settle(e, now), nil
+		return o.again(e, now)
 	case e.Kind == NotNow && o.NotNow >= MaxNotNow:
 		return o, nil
 	}
@@ -114,19 +124,23 @@ func (o Order) enter(next State, e Event, now time.Time) (Order, error) {
 	case Pending:
 		o.NotNow++
 	case Acknowledged:
-		o.AcknowledgedAt = now
-	case Done:
-		r, err := e.Receipt.checked(o.Scope)
+		c, err := e.Statement.commits(o)
 		if err != nil {
 			return before, err
 		}
-		o.Receipt = &r
+		o.AcknowledgedAt, o.Commitment = now, c
+	case Done:
+		r, err := e.Statement.confirms(o)
+		if err != nil {
+			return before, err
+		}
+		o.Receipt = r
 	case Failed:
 		o.Outcome = tamed(e.Reason)
 	case Cancelled:
 		o.Outcome = e.Reason
 	case Expired:
-		o.Outcome = expiredBy(e.Kind, before.State, o.NotAfter)
+		o.Outcome = expiredBy(e.Kind, before)
 	}
 	if next.Final() && (next != Done || !o.Scope.EndsEnrollment()) {
 		o.SettledAt = now
@@ -134,20 +148,38 @@ func (o Order) enter(next State, e Event, now time.Time) (Order, error) {
 	return o, nil
 }
 
-// settle notes that the enrolment which a wipe was to end has ended.
-func (o Order) settle(e Event, now time.Time) Order {
-	if e.Kind == End && o.State == Done && !o.settled() {
+// again answers what leads to the state the order is in already: the same
+// report once more, or the end of the enrolment that a wipe was to end.
+func (o Order) again(e Event, now time.Time) (Order, error) {
+	c := o.Commitment
+	switch {
+	case e.Kind == Acknowledge && c != nil && (e.Statement == nil || DigestOf(e.Statement.Proof.Content) != c.Digest):
+		// The receipt will have to be signed by the key of the one that is kept.
+		return o, ErrCommitted
+	case e.Kind == End && o.State == Done && !o.settled():
 		o.SettledAt = now
+		o.Version++
+	}
+	return o, nil
+}
+
+// refused notes that the device does not take what it was given for the order.
+func (o Order) refused(e Event) Order {
+	if o.Refusals < MaxRefusals {
+		o.Refusals++
+		o.Refusal = tamed(e.Reason)
 		o.Version++
 	}
 	return o
 }
 
-func expiredBy(k EventKind, was State, notAfter time.Time) string {
+func expiredBy(k EventKind, was Order) string {
 	switch {
 	case k == Expire:
-		return outcomeOverdue(notAfter)
-	case was == Acknowledged:
+		return outcomeOverdue(was.NotAfter)
+	case was.Commitment != nil:
+		return outcomeCommitted
+	case was.State == Acknowledged:
 		return outcomeUnconfirmed
 	default:
 		return outcomeEnded

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
@@ -73,7 +72,7 @@ func (s *Service) deliver(ctx context.Context, orders []Order) (given []Delivery
 // as it is now. The device may act only after its Acknowledge was answered
 // without an error. The same report twice counts once. Errors: ErrUnknown (no
 // such order for this device and epoch), Invalid, ErrCancelled, ErrExpired,
-// ErrFinished, ErrAcknowledged, ErrNotAcknowledged.
+// ErrFinished, ErrAcknowledged, ErrNotAcknowledged, ErrCommitted.
 //
 // A work profile reported done ends the enrolment. If that fails the report is
 // kept nevertheless, the error is returned, and Sweep or the device's next
@@ -85,22 +84,34 @@ func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event)
 	case !e.Kind.byDevice():
 		return Order{}, fault.InvalidField("report", "is not for a device to say")
 	}
-	o, err := s.apply(ctx, id, e, ownedBy(c.Device, c.Epoch))
+	o, err := s.apply(ctx, id, e, s.reportedBy(c, e))
 	if err != nil {
 		return Order{}, err
 	}
-	if o.State == Done && !o.settled() {
+	if e.Kind == Finish && o.State == Done && !o.settled() {
 		return o, s.endEnrollment(ctx, o)
 	}
 	return o, nil
 }
 
-// ownedBy admits to the orders of one epoch of one device. To anyone else
-// there is no such order.
-func ownedBy(id device.ID, epoch device.Epoch) func(Order) error {
+// reportedBy admits to the orders of one epoch of one device. To anyone else
+// there is no such order. A refusal may be of an order for an older epoch, which
+// the device was given all the same. What the device has signed must name the
+// order as the order signer signed it.
+func (s *Service) reportedBy(c identity.Caller, e Event) func(Order) error {
 	return func(o Order) error {
-		if o.Device != id || o.Epoch != epoch {
+		if o.Device != c.Device || o.Epoch != c.Epoch && e.Kind != Refuse {
 			return ErrUnknown
+		}
+		if e.Statement == nil {
+			return nil
+		}
+		want, err := s.signer.Digest(o)
+		if err != nil {
+			return err
+		}
+		if e.Statement.OrderDigest != want {
+			return errStatement("is about another order")
 		}
 		return nil
 	}

@@ -17,6 +17,10 @@ var (
 	ErrAcknowledged = fault.New(fault.Refused, "ORDER_ACKNOWLEDGED", "the device has acknowledged the order and must finish it")
 	// ErrNotAcknowledged: a device reported done what it never promised to do.
 	ErrNotAcknowledged = fault.New(fault.Refused, "ORDER_NOT_ACKNOWLEDGED", "the order was not acknowledged: nothing may be removed before that")
+	// ErrCommitted: the device has committed itself in other words before.
+	ErrCommitted = fault.New(fault.Refused, "ORDER_COMMITTED", "another commitment for this order is kept already")
+	// ErrNotSignedFor: there is nothing to show to a third party.
+	ErrNotSignedFor = fault.New(fault.Refused, "ORDER_NOT_SIGNED_FOR", "the device has signed nothing for this order")
 	// ErrNoWorkProfile: the mode cannot have what the scope names.
 	ErrNoWorkProfile = fault.New(fault.Refused, "MODE_HAS_NO_WORK_PROFILE", "the device is managed in a mode without a work profile")
 	// ErrNotEnrolled: there is no enrolment to take anything back from.

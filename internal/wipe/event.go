@@ -11,11 +11,12 @@ import (
 // EventKind is what sort of thing happened to an order.
 type EventKind string
 
-// The events: four that a device reports, and four that it cannot.
+// The events: five that a device reports, and four that it cannot.
 const (
 	// Deliver: the device was given the order.
 	Deliver EventKind = "deliver"
-	// Acknowledge: the device promises to act. Reported by the device.
+	// Acknowledge: the device promises to act; for a work profile with its
+	// commitment. Reported by the device.
 	Acknowledge EventKind = "acknowledge"
 	// NotNow: the device puts it back. Reported by the device.
 	NotNow EventKind = "not_now"
@@ -23,6 +24,10 @@ const (
 	Finish EventKind = "done"
 	// Fail: the device could not and will not. Reported by the device.
 	Fail EventKind = "fail"
+	// Refuse: the device does not take what it was given for a good order. It
+	// may be right, whoever gave it that; it says nothing about the order itself,
+	// which stays as it is. Reported by the device.
+	Refuse EventKind = "refuse"
 	// Cancel: an administrator stops it.
 	Cancel EventKind = "cancel"
 	// Expire: somebody looked at the clock.
@@ -33,21 +38,30 @@ const (
 
 // EventKinds gives every kind, in the order of the table in the package comment.
 func EventKinds() []EventKind {
-	return []EventKind{Deliver, Acknowledge, NotNow, Finish, Fail, Cancel, Expire, End}
+	return []EventKind{Deliver, Acknowledge, NotNow, Finish, Fail, Refuse, Cancel, Expire, End}
 }
 
 // byDevice reports whether a device may report it.
 func (k EventKind) byDevice() bool {
-	return k == Acknowledge || k == NotNow || k == Finish || k == Fail
+	return k == Acknowledge || k == NotNow || k == Finish || k == Fail || k == Refuse
 }
 
 // Event is what happened to an order.
 type Event struct {
 	Kind EventKind
-	// Reason is for NotNow, Fail, Cancel and End: why, in words.
+	// Reason is for NotNow, Fail, Refuse, Cancel and End: why, in words.
 	Reason string
-	// Receipt is for Finish.
-	Receipt Receipt
+	// Statement is for Acknowledge of a work profile, and for Finish: what the
+	// device has signed.
+	Statement *Statement
+}
+
+// proof gives what the device has signed with the event; nil for nothing.
+func (e Event) proof() *Proof {
+	if e.Statement == nil {
+		return nil
+	}
+	return &e.Statement.Proof
 }
 
 // MaxReason bounds a reason, in characters.
@@ -86,6 +100,7 @@ func tamed(words string) string {
 const (
 	outcomeEnded       = "the enrolment ended"
 	outcomeUnconfirmed = "acknowledged, then the enrolment ended: not confirmed"
+	outcomeCommitted   = string(Committed) + ": the enrolment ended"
 )
 
 func outcomeOverdue(notAfter time.Time) string {

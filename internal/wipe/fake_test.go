@@ -15,12 +15,14 @@ import (
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
+	"ringfence/internal/wipe/wipetest"
 )
 
 // memory is a small real store.
 type memory struct {
 	mu      sync.Mutex // guards what follows
 	orders  map[ID]Order
+	proofs  map[ID]Proofs
 	entries []audit.Entry
 	writes  int
 	// before runs at the start of each Save: the place for a rival.
@@ -70,8 +72,22 @@ func (m *memory) Save(_ context.Context, changes ...Change) error {
 	}
 	for _, c := range changes {
 		m.keep(c.Order, c.Entry)
+		if p := m.proofs[c.Order.ID]; c.Proof != nil {
+			if c.Order.State == Done {
+				p.Receipt = c.Proof
+			} else {
+				p.Commitment = c.Proof
+			}
+			m.proofs[c.Order.ID] = p
+		}
 	}
 	return nil
+}
+
+func (m *memory) Proofs(_ context.Context, id ID) (Proofs, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.proofs[id], nil
 }
 
 func (m *memory) Order(_ context.Context, id ID) (Order, error) {
@@ -146,7 +162,7 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{
-		store: &memory{orders: map[ID]Order{}}, now: monday,
+		store: &memory{orders: map[ID]Order{}, proofs: map[ID]Proofs{}}, now: monday,
 		rings: map[device.ID]int{}, facts: map[device.ID]Facts{},
 	}
 	w.facts["device-one"] = factsOf(device.Personal, device.WorkProfile)
@@ -189,6 +205,47 @@ func (w *world) End(ctx context.Context, id device.ID, epoch device.Epoch, reaso
 }
 
 func (w *world) Sign(o Order) ([]byte, error) { return []byte("signed " + o.ID), w.signFail }
+
+func (w *world) Digest(o Order) (Digest, error) { return orderDigest(o), w.signFail }
+
+func orderDigest(o Order) Digest { return DigestOf([]byte("order " + o.ID)) }
+
+var (
+	handset = wipetest.NewPhone()
+	oneTime = wipetest.NewKey()
+)
+
+// statement is about an order; what it says is for the caller to add.
+func statement(o Order, words string) *Statement {
+	return &Statement{
+		Order: o.ID, Device: o.Device, Epoch: o.Epoch, Sequence: o.Sequence, Scope: o.Scope, OrderDigest: orderDigest(o),
+		Proof: Proof{Content: []byte(words + " " + string(o.ID))},
+	}
+}
+
+// acknowledged is the promise of an honest phone.
+func acknowledged(o Order) Event {
+	if !o.Scope.EndsEnrollment() {
+		return Event{Kind: Acknowledge}
+	}
+	s := statement(o, "commitment")
+	s.Commitment = &Commitment{At: monday, Packages: []string{"com.example.mail"}, Files: 4, Key: oneTime.Public()}
+	s.Proof.Signature, s.Proof.Chain = handset.Sign(s.Proof.Content), handset.Chain
+	return Event{Kind: Acknowledge, Statement: s}
+}
+
+// finished is the receipt of an honest phone.
+func finished(o Order, r Receipt) Event {
+	s := statement(o, "receipt")
+	s.Receipt = &r
+	if o.Scope.EndsEnrollment() {
+		s.CommitmentDigest = DigestOf([]byte("commitment " + o.ID))
+		s.Proof.Signature = oneTime.Sign(s.Proof.Content)
+	} else {
+		s.Proof.Signature, s.Proof.Chain = handset.Sign(s.Proof.Content), handset.Chain
+	}
+	return Event{Kind: Finish, Statement: s}
+}
 
 var errBroken = errors.New("broken")
 

@@ -45,14 +45,19 @@ const (
 
 // weight is about how many bytes the order takes on the wire.
 func (o Order) weight() int {
-	n := 512
-	for _, p := range o.Scope.packages {
-		n += len(p) + 2
+	n := 1024 + weightOf(o.Scope.packages)
+	if o.Commitment != nil {
+		n += weightOf(o.Commitment.Packages)
 	}
 	if o.Receipt != nil {
-		for _, p := range o.Receipt.Packages {
-			n += len(p) + 2
-		}
+		n += weightOf(o.Receipt.Packages)
+	}
+	return n
+}
+
+func weightOf(packages []string) (n int) {
+	for _, p := range packages {
+		n += len(p) + 2
 	}
 	return n
 }

@@ -39,6 +39,11 @@ func (s State) Final() bool {
 // now" for ever cannot fill the record.
 const MaxNotNow = 100
 
+// MaxRefusals is how many refusals of one order are kept. Later ones change
+// nothing, so that a phone, or whoever gives it bad orders, cannot fill the
+// record.
+const MaxRefusals = 10
+
 // Order is one order for one enrolment of one device. Times are UTC in whole
 // microseconds; a zero time means "not yet".
 type Order struct {
@@ -67,6 +72,13 @@ type Order struct {
 	SettledAt time.Time
 	// NotNow counts how often the device put it back; at most MaxNotNow.
 	NotNow uint32
+	// Refusals counts how often the device refused what it was given as this
+	// order; at most MaxRefusals. Refusal says why, the last time.
+	Refusals uint32
+	Refusal  string
+	// Commitment is what the device has signed that it will remove; nil before
+	// Acknowledged, and for app data.
+	Commitment *Commitment
 	// Receipt is what the device removed; nil unless Done.
 	Receipt *Receipt
 	// Outcome says why it failed, expired or was cancelled.

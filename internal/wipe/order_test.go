@@ -39,29 +39,34 @@ func orderIn(s State, scope Scope) Order {
 	}
 	for _, k := range paths[s] {
 		var err error
-		if o, err = o.Apply(eventOf(k), monday); err != nil {
+		if o, err = o.Apply(eventOf(o, k), monday); err != nil {
 			panic(err)
 		}
 	}
 	return o
 }
 
-func eventOf(k EventKind) Event {
-	e := Event{Kind: k, Reason: "because"}
-	if k == Finish {
-		e.Receipt = Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4}
+func eventOf(o Order, k EventKind) Event {
+	switch k {
+	case Acknowledge:
+		return acknowledged(o)
+	case Finish:
+		return finished(o, Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4})
+	default:
+		return Event{Kind: k, Reason: "because"}
 	}
-	return e
 }
 
 // cell says in a word what an event does to an order.
 func cell(o Order, k EventKind, now time.Time) string {
-	next, err := o.Apply(eventOf(k), now)
+	next, err := o.Apply(eventOf(o, k), now)
 	switch {
 	case errors.Is(err, ErrNotAcknowledged):
 		return "(not ack.)"
 	case err != nil:
 		return "(" + strings.ToLower(strings.TrimPrefix(fault.ReasonOf(err), "ORDER_")) + ")"
+	case next.State == o.State && next.Refusals > o.Refusals:
+		return "noted"
 	case next.State == o.State:
 		return "."
 	default:
@@ -136,18 +141,27 @@ func TestApply(t *testing.T) {
 		{"acknowledged at the last moment", orderIn(Delivered, apps), Event{Kind: Acknowledge}, deadline, func(o *Order) {
 			o.State, o.AcknowledgedAt = Acknowledged, deadline
 		}},
+		{"committed", orderIn(Delivered, OfWorkProfile()), acknowledged(orderIn(Delivered, OfWorkProfile())), later, func(o *Order) {
+			o.State, o.AcknowledgedAt = Acknowledged, later
+			o.Commitment = &Commitment{
+				At: monday, Packages: []string{"com.example.mail"}, Files: 4, Key: oneTime.Public(), Digest: DigestOf([]byte("commitment order-one")),
+			}
+		}},
+		{"refused", orderIn(Delivered, apps), Event{Kind: Refuse, Reason: "signature:\nbad"}, later, func(o *Order) {
+			o.Refusals, o.Refusal, o.ChangedAt = 1, "signature: bad", monday
+		}},
 		{"put back", orderIn(Delivered, apps), Event{Kind: NotNow, Reason: "in a call"}, later, func(o *Order) {
 			o.State, o.NotNow = Pending, 1
 		}},
-		{"app data done, long after its time", orderIn(Acknowledged, apps), Event{Kind: Finish, Receipt: Receipt{
+		{"app data done, long after its time", orderIn(Acknowledged, apps), finished(orderIn(Acknowledged, apps), Receipt{
 			FinishedAt: later.Add(time.Nanosecond), Packages: []string{"com.example.mail", "com.example.chat", "com.example.mail"}, Files: 7,
-		}}, tooLate, func(o *Order) {
+		}), tooLate, func(o *Order) {
 			o.State, o.SettledAt = Done, tooLate
 			o.Receipt = &Receipt{FinishedAt: later, Packages: []string{"com.example.chat", "com.example.mail"}, Files: 7}
 		}},
-		{"work profile done: not settled before the enrolment has ended", orderIn(Acknowledged, OfWorkProfile()), Event{Kind: Finish, Receipt: Receipt{
+		{"work profile done: not settled before the enrolment has ended", orderIn(Acknowledged, OfWorkProfile()), finished(orderIn(Acknowledged, OfWorkProfile()), Receipt{
 			FinishedAt: later, Packages: []string{"com.anything"}, Keys: 1, Certificates: 2, Bytes: 3,
-		}}, later, func(o *Order) {
+		}), later, func(o *Order) {
 			o.State = Done
 			o.Receipt = &Receipt{FinishedAt: later, Packages: []string{"com.anything"}, Keys: 1, Certificates: 2, Bytes: 3}
 		}},
@@ -173,13 +187,17 @@ func TestApply(t *testing.T) {
 			o.State, o.SettledAt = Expired, later
 			o.Outcome = "acknowledged, then the enrolment ended: not confirmed"
 		}},
+		{"committed, never confirmed", orderIn(Acknowledged, OfWorkProfile()), Event{Kind: End}, later, func(o *Order) {
+			o.State, o.SettledAt = Expired, later
+			o.Outcome = "committed, not confirmed: the enrolment ended"
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			want := tt.from
-			tt.want(&want)
 			want.Version++
 			want.ChangedAt = tt.at
+			tt.want(&want)
 			got, err := tt.from.Apply(tt.event, tt.at)
 			if err != nil {
 				t.Fatal(err)
@@ -214,8 +232,8 @@ func TestApplyUnchanged(t *testing.T) {
 	for _, s := range States() {
 		for _, k := range EventKinds() {
 			o := orderIn(s, OfWorkProfile())
-			got, err := o.Apply(eventOf(k), monday)
-			if err == nil && got.State != o.State || got.Version == o.Version+1 && s == Done && k == End {
+			got, err := o.Apply(eventOf(o, k), monday)
+			if err == nil && got.State != o.State || k == Refuse || got.Version == o.Version+1 && s == Done && k == End {
 				continue
 			}
 			if diff := cmp.Diff(o, got); diff != "" {
@@ -247,7 +265,7 @@ func TestNotNowIsBounded(t *testing.T) {
 	if err != nil || o.State != Delivered || o.Version != version {
 		t.Errorf("beyond the bound: got %s, version %d, error %v; want it delivered as it was", o.State, o.Version, err)
 	}
-	if _, err := o.Apply(Event{Kind: Acknowledge}, monday); err != nil {
+	if _, err := o.Apply(acknowledged(o), monday); err != nil {
 		t.Errorf("beyond the bound the device may still act: %v", err)
 	}
 }
@@ -278,7 +296,7 @@ func TestReceiptMustFitTheOrder(t *testing.T) {
 			receipt := good
 			tt.spoil(&receipt)
 			o := orderIn(Acknowledged, tt.scope)
-			got, err := o.Apply(Event{Kind: Finish, Receipt: receipt}, monday)
+			got, err := o.Apply(finished(o, receipt), monday)
 			f, _ := errors.AsType[*fault.Error](err)
 			if f == nil || f.Kind != fault.Invalid || f.Fields[0].Name != tt.want {
 				t.Errorf("got error %v, want an invalid %s", err, tt.want)

@@ -30,35 +30,64 @@ type Receipt struct {
 // with it as an answer to an order of scope s: a device that says it removed
 // what the order does not name has no receipt for this order.
 func (r Receipt) checked(s Scope) (Receipt, error) {
-	r.FinishedAt = r.FinishedAt.UTC().Truncate(time.Microsecond)
-	if y := r.FinishedAt.Year(); y < 1970 || y > 9999 {
-		return Receipt{}, fault.InvalidField("done.finished_at", "must be between the years 1970 and 9999")
+	var err error
+	if r.FinishedAt, err = checkMoment("done.finished_at", r.FinishedAt); err != nil {
+		return Receipt{}, err
 	}
-	for _, n := range []struct {
-		field string
-		value uint64
-	}{
-		{"done.files_removed", r.Files}, {"done.bytes_removed", r.Bytes},
-		{"done.keys_removed", r.Keys}, {"done.certificates_removed", r.Certificates},
-	} {
+	err = checkCounts(
+		count{"done.files_removed", r.Files}, count{"done.bytes_removed", r.Bytes},
+		count{"done.keys_removed", r.Keys}, count{"done.certificates_removed", r.Certificates})
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Packages, err = checkPackages("done.packages", r.Packages, s)
+	return r, err
+}
+
+// checkMoment gives a time of the device's clock as it is kept.
+func checkMoment(field string, t time.Time) (time.Time, error) {
+	t = t.UTC().Truncate(time.Microsecond)
+	if y := t.Year(); y < 1970 || y > 9999 {
+		return time.Time{}, fault.InvalidField(field, "must be between the years 1970 and 9999")
+	}
+	return t, nil
+}
+
+type count struct {
+	field string
+	value uint64
+}
+
+func checkCounts(counts ...count) error {
+	for _, n := range counts {
 		if n.value > math.MaxInt64 {
-			return Receipt{}, fault.InvalidField(n.field, "must be at most %d", int64(math.MaxInt64))
+			return fault.InvalidField(n.field, "must be at most %d", int64(math.MaxInt64))
 		}
 	}
-	if len(r.Packages) > MaxReceiptPackages {
-		return Receipt{}, fault.InvalidField("done.packages", "must name at most %d apps", MaxReceiptPackages)
+	return nil
+}
+
+// checkPackages gives the names sorted and unique, if all of them are names
+// that the scope covers.
+func checkPackages(field string, packages []string, s Scope) ([]string, error) {
+	if len(packages) > MaxReceiptPackages {
+		return nil, fault.InvalidField(field, "must name at most %d apps", MaxReceiptPackages)
 	}
-	for i, p := range r.Packages {
-		field := fmt.Sprintf("done.packages[%d]", i)
+	for i, p := range packages {
+		field := fmt.Sprintf("%s[%d]", field, i)
 		if !isPackage(p) {
-			return Receipt{}, fault.InvalidField(field, "is not an Android package name")
+			return nil, fault.InvalidField(field, "is not an Android package name")
 		}
 		if s.kind == AppData && !s.names([]string{p}) {
-			return Receipt{}, fault.InvalidField(field, "is not in the order's scope")
+			return nil, fault.InvalidField(field, "is not in the order's scope")
 		}
 	}
-	r.Packages = slices.Compact(slices.Sorted(slices.Values(r.Packages)))
-	return r, nil
+	return slices.Compact(slices.Sorted(slices.Values(packages))), nil
+}
+
+func (r Receipt) equal(q Receipt) bool {
+	return r.FinishedAt.Equal(q.FinishedAt) && slices.Equal(r.Packages, q.Packages) && r.Files == q.Files &&
+		r.Bytes == q.Bytes && r.Keys == q.Keys && r.Certificates == q.Certificates
 }
 
 // String says it in a line, for the record.

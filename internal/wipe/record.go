@@ -15,6 +15,7 @@ var actions = map[EventKind]string{
 	NotNow:      "wipe.not_now",
 	Finish:      "wipe.done",
 	Fail:        "wipe.fail",
+	Refuse:      "wipe.refuse",
 	Cancel:      "wipe.cancel",
 	Expire:      "wipe.expire",
 	End:         "wipe.expire",
@@ -29,8 +30,15 @@ func ordered(ctx context.Context, o Order) audit.Entry {
 func happened(ctx context.Context, o Order, e Event) audit.Entry {
 	action, why := actions[e.Kind], o.Outcome
 	switch e.Kind {
-	case Deliver, Acknowledge:
+	case Deliver:
 		why = "ordered because: " + o.Reason
+	case Acknowledge:
+		why = "ordered because: " + o.Reason
+		if o.Commitment != nil {
+			action, why = "wipe.commit", o.Commitment.String()+"; "+why
+		}
+	case Refuse:
+		why = fmt.Sprintf("the device refuses what it was given as this order, for the %d. time: %s", o.Refusals, o.Refusal)
 	case NotNow:
 		why = fmt.Sprintf("not now, for the %d. time: %s", o.NotNow, tamed(e.Reason))
 	case Finish:

@@ -161,7 +161,7 @@ func (s *Service) apply(ctx context.Context, id ID, e Event, may func(Order) err
 		if next.Version == o.Version {
 			return o, nil
 		}
-		err = s.store.Save(ctx, Change{Order: next, Entry: happened(ctx, next, e)})
+		err = s.store.Save(ctx, Change{Order: next, Entry: happened(ctx, next, e), Proof: e.proof()})
 		if !errors.Is(err, ErrMoved) {
 			return next, err
 		}

@@ -37,13 +37,23 @@ func (w *world) say(t *testing.T, id ID, kinds ...EventKind) Order {
 		if k == Deliver {
 			_, err = w.Fetch(ctx, c)
 		} else {
-			o, err = w.Report(ctx, c, id, eventOf(k))
+			o, err = w.Report(ctx, c, id, w.event(t, id, k))
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", k, err)
 		}
 	}
 	return o
+}
+
+// event is what an honest phone says of an order as it is now.
+func (w *world) event(t *testing.T, id ID, k EventKind) Event {
+	t.Helper()
+	o, err := w.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return eventOf(o, k)
 }
 
 func TestCreateIsSafeToRepeat(t *testing.T) {
@@ -116,7 +126,7 @@ func TestPlanDoesNothing(t *testing.T) {
 func TestRecord(t *testing.T) {
 	w := newWorld()
 	mail := w.order(t, apps(t, "com.example.mail"))
-	w.say(t, mail.ID, Deliver, Deliver, NotNow, NotNow, Deliver, Acknowledge, Acknowledge, Finish, Finish)
+	w.say(t, mail.ID, Refuse, Deliver, Deliver, NotNow, NotNow, Deliver, Acknowledge, Acknowledge, Finish, Finish)
 	chat := w.order(t, apps(t, "com.example.chat"))
 	for range 2 {
 		if _, err := w.Cancel(alice(t), chat.ID, "wrong phone"); err != nil {
@@ -143,6 +153,7 @@ func TestRecord(t *testing.T) {
 	}
 	want := strings.Split(strings.TrimSpace(`
 admin:alice wipe.order order order-0001 for epoch 3 (app data of com.example.mail): phone was stolen
+device:device-one wipe.refuse order order-0001 (app data of com.example.mail): the device refuses what it was given as this order, for the 1. time: because
 device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
 device:device-one wipe.not_now order order-0001 (app data of com.example.mail): not now, for the 1. time: because
 device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
@@ -159,7 +170,7 @@ device:device-one wipe.deliver order order-0005 (app data of com.example.promise
 device:device-one wipe.acknowledge order order-0005 (app data of com.example.promised): ordered because: phone was stolen
 admin:alice wipe.order order order-0006 for epoch 3 (work profile): phone was stolen
 device:device-one wipe.deliver order order-0006 (work profile): ordered because: phone was stolen
-device:device-one wipe.acknowledge order order-0006 (work profile): ordered because: phone was stolen
+device:device-one wipe.commit order order-0006 (work profile): will remove the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
 device:device-one wipe.done order order-0006 (work profile): removed the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
 device:device-one wipe.expire order order-0005 (app data of com.example.promised): acknowledged, then the enrolment ended: not confirmed (work profile wiped by order order-0006)
 device:device-one wipe.settle order order-0006 (work profile): the enrolment it was to end has ended (work profile wiped by order order-0006)
@@ -196,7 +207,7 @@ func TestFetch(t *testing.T) {
 		if got, err := w.Fetch(ctx, stranger); err != nil || len(got) != 0 {
 			t.Errorf("%s: got %+v, error %v; want nothing", name, got, err)
 		}
-		if _, err := w.Report(ctx, stranger, first.ID, eventOf(Finish)); !errors.Is(err, ErrUnknown) {
+		if _, err := w.Report(ctx, stranger, first.ID, w.event(t, first.ID, Finish)); !errors.Is(err, ErrUnknown) {
 			t.Errorf("%s reports: got error %v, want %v", name, err, ErrUnknown)
 		}
 	}
@@ -204,7 +215,7 @@ func TestFetch(t *testing.T) {
 		if _, err := w.Fetch(ctx, nobody); fault.KindOf(err) != fault.Denied {
 			t.Errorf("%s: got error %v, want denied", nobody.Actor(), err)
 		}
-		if _, err := w.Report(ctx, nobody, first.ID, eventOf(Finish)); fault.KindOf(err) != fault.Denied {
+		if _, err := w.Report(ctx, nobody, first.ID, w.event(t, first.ID, Finish)); fault.KindOf(err) != fault.Denied {
 			t.Errorf("%s reports: got error %v, want denied", nobody.Actor(), err)
 		}
 	}
@@ -256,7 +267,7 @@ func TestRivals(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := w.Report(ctx, c, o.ID, eventOf(Acknowledge)); !errors.Is(err, ErrCancelled) {
+		if _, err := w.Report(ctx, c, o.ID, w.event(t, o.ID, Acknowledge)); !errors.Is(err, ErrCancelled) {
 			t.Errorf("got error %v, want %v", err, ErrCancelled)
 		}
 	})
@@ -292,7 +303,7 @@ func TestCrashBeforeTheEnrollmentEnds(t *testing.T) {
 			w.say(t, o.ID, Deliver, Acknowledge)
 			ctx, c := phone(t)
 			w.fail = errBroken
-			got, err := w.Report(ctx, c, o.ID, eventOf(Finish))
+			got, err := w.Report(ctx, c, o.ID, w.event(t, o.ID, Finish))
 			if !errors.Is(err, errBroken) || got.State != Done || got.settled() {
 				t.Fatalf("got %s, settled %t, error %v; want done, not settled", got.State, got.settled(), err)
 			}
@@ -318,7 +329,7 @@ func TestReportOutlivesItsCaller(t *testing.T) {
 	ctx, c := phone(t)
 	ctx, hangUp := context.WithCancel(ctx)
 	w.store.before = hangUp
-	if _, err := w.Report(ctx, c, o.ID, eventOf(Finish)); err != nil || len(w.ended) != 1 {
+	if _, err := w.Report(ctx, c, o.ID, w.event(t, o.ID, Finish)); err != nil || len(w.ended) != 1 {
 		t.Errorf("the enrolment did not end for a caller who hung up: %v, ended %v", err, w.ended)
 	}
 }

@@ -12,6 +12,14 @@ import (
 type Change struct {
 	Order Order
 	Entry audit.Entry
+	// Proof is what the device has signed with this change; nil for nothing.
+	Proof *Proof
+}
+
+// Proofs is what a device has signed for one order; nil for what it has not.
+type Proofs struct {
+	Commitment *Proof
+	Receipt    *Proof
 }
 
 // Orders keeps the orders. Every error is a fault.
@@ -23,11 +31,14 @@ type Orders interface {
 	// another. Otherwise what Admit says of the device's unsettled orders
 	// holds.
 	Create(ctx context.Context, o Order, e audit.Entry) (Order, error)
-	// Save saves changed orders with their entries: all, or none and ErrMoved
-	// if one of them is no longer at Version-1.
+	// Save saves changed orders with their entries and proofs: all, or none and
+	// ErrMoved if one of them is no longer at Version-1. The proof of an order
+	// that is Done is its receipt's, otherwise its commitment's.
 	Save(ctx context.Context, changes ...Change) error
 	// Order gives one order, or ErrUnknown.
 	Order(ctx context.Context, id ID) (Order, error)
+	// Proofs gives what the device has signed for an order, as it was saved.
+	Proofs(ctx context.Context, id ID) (Proofs, error)
 	// ByKey gives the order of that creator and request key, or ErrUnknown.
 	ByKey(ctx context.Context, createdBy, key string) (Order, error)
 	// Unsettled gives the unsettled orders of one epoch, oldest first. It is
@@ -90,8 +101,10 @@ type Enrollments interface {
 // Signer makes an order into what a device can verify.
 type Signer interface {
 	// Sign gives the signed form of an order. It binds the order's id, device,
-	// epoch, scope, CreatedAt and NotAfter, and nothing that changes.
+	// epoch, sequence, scope, CreatedAt and NotAfter, and nothing that changes.
 	Sign(o Order) ([]byte, error)
+	// Digest is of what Sign signs: the same for the same order, always.
+	Digest(o Order) (Digest, error)
 }
 
 // Bell wakes a device.

@@ -15,6 +15,8 @@ type row struct {
 	Target     string
 	Detail     string
 	RequestID  string
+	Peer       string
+	Credential string
 }
 
 // TableName names the table.
@@ -22,12 +24,14 @@ func (row) TableName() string { return "audit_entries" }
 
 func (r row) entry() audit.Entry {
 	return audit.Entry{
-		Sequence:  uint64(r.Sequence),
-		Time:      time.UnixMicro(r.RecordedAt).UTC(),
-		Actor:     r.Actor,
-		Action:    r.Action,
-		Target:    r.Target,
-		Detail:    r.Detail,
-		RequestID: r.RequestID,
+		Sequence:   uint64(r.Sequence),
+		Time:       time.UnixMicro(r.RecordedAt).UTC(),
+		Actor:      r.Actor,
+		Action:     r.Action,
+		Target:     r.Target,
+		Detail:     r.Detail,
+		RequestID:  r.RequestID,
+		Peer:       r.Peer,
+		Credential: r.Credential,
 	}
 }

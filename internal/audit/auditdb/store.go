@@ -1,5 +1,6 @@
-// Package auditdb reads the record. It is written with the changes that it
-// explains, by each transaction.
+// Package auditdb reads the record and the log that it is, and signs the log's
+// heads. Entries are written with the changes that they explain, by each
+// transaction.
 package auditdb
 
 import (
@@ -16,8 +17,7 @@ type Store struct{ db *sqldb.DB }
 // New makes a Store.
 func New(db *sqldb.DB) *Store { return &Store{db: db} }
 
-// Entries gives what q asks for; none is an empty list. On PostgreSQL an entry
-// is seen once its transaction has ended, which may be after a later number's.
+// Entries gives what q asks for; none is an empty list.
 func (s *Store) Entries(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	find := s.db.Read(ctx).Order("sequence DESC").Limit(q.Size)
 	if q.Before > 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -14,21 +15,38 @@ import (
 	auditv1 "ringfence/proto/mdm/audit/v1"
 )
 
-// Entries is the record.
-type Entries interface {
+// Record is the record and the log that it is. Errors are faults.
+type Record interface {
 	// Entries gives what q asks for, newest first; none is an empty list.
-	// Errors are faults.
 	Entries(ctx context.Context, q audit.Query) ([]audit.Entry, error)
+	// Leaves gives the encodings of entries after a sequence, in order, up to
+	// the end of the tree of so many entries: at most most of them.
+	Leaves(ctx context.Context, after, size uint64, most int) ([][]byte, error)
+	// Inclusion gives an entry's leaf and the proof that the tree of so many
+	// entries contains it.
+	Inclusion(ctx context.Context, sequence, size uint64) (leaf []byte, proof []tlog.Hash, err error)
+	// Consistency gives the proof that the tree of older entries is the
+	// beginning of the tree of newer ones.
+	Consistency(ctx context.Context, older, newer uint64) ([]tlog.Hash, error)
+}
+
+// Heads signs the log.
+type Heads interface {
+	// Head gives a signed head of every entry there is now. Errors are faults.
+	Head(ctx context.Context) (note string, err error)
+	// VerifierKey is the key to verify it with.
+	VerifierKey() string
 }
 
 // Server is the AuditService.
 type Server struct {
 	auditv1.UnimplementedAuditServiceServer
-	record Entries
+	record Record
+	heads  Heads
 }
 
 // New makes a Server over the record.
-func New(record Entries) *Server { return &Server{record: record} }
+func New(record Record, heads Heads) *Server { return &Server{record: record, heads: heads} }
 
 // Register adds the service to a gRPC server.
 func (s *Server) Register(r grpc.ServiceRegistrar) { auditv1.RegisterAuditServiceServer(r, s) }
@@ -75,12 +93,14 @@ func sequence(cursor string, err error) (uint64, error) {
 
 func toWire(e audit.Entry) *auditv1.Entry {
 	return &auditv1.Entry{
-		Sequence:  e.Sequence,
-		Time:      timestamppb.New(e.Time),
-		Actor:     e.Actor,
-		Action:    e.Action,
-		Target:    e.Target,
-		Detail:    e.Detail,
-		RequestId: e.RequestID,
+		Sequence:   e.Sequence,
+		Time:       timestamppb.New(e.Time),
+		Actor:      e.Actor,
+		Action:     e.Action,
+		Target:     e.Target,
+		Detail:     e.Detail,
+		RequestId:  e.RequestID,
+		Peer:       e.Peer,
+		Credential: e.Credential,
 	}
 }

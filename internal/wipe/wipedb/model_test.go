@@ -23,7 +23,9 @@ type modelOrder struct {
 	goes     string // "all", or the apps' letters: "a", "b", "ab"
 	state    string
 	notNows  int
+	refusals int
 	notAfter time.Time
+	promised bool
 	settled  bool
 }
 
@@ -37,6 +39,7 @@ func (o *modelOrder) late(now time.Time) bool {
 
 func (o *modelOrder) become(state string) {
 	o.state = state
+	o.promised = o.promised || state == "acknowledged"
 	o.settled = !o.open() && (state != "done" || o.goes != "all")
 }
 
@@ -108,7 +111,8 @@ func (m *model) check(t *rapid.T) {
 	for _, want := range m.orders {
 		got := byID[want.id]
 		if string(got.State) != want.state || int(got.NotNow) != want.notNows || got.SettledAt.IsZero() == want.settled ||
-			(got.Receipt != nil) != (want.state == "done") || got.Epoch != want.epoch {
+			(got.Receipt != nil) != (want.state == "done") || got.Epoch != want.epoch || int(got.Refusals) != want.refusals ||
+			(got.Commitment != nil) != (want.promised && want.goes == "all") {
 			t.Fatalf("got %+v, want %+v", got, *want)
 		}
 	}
@@ -210,7 +214,7 @@ func (m *model) fetch(t *rapid.T) {
 
 func (m *model) report(t *rapid.T) {
 	o := m.pick(t)
-	say := rapid.SampledFrom([]string{"acknowledge", "acknowledge", "not now", "done", "done", "done of another app", "failed"}).Draw(t, "report")
+	say := rapid.SampledFrom([]string{"acknowledge", "acknowledge", "not now", "done", "done", "done of another app", "failed", "refused"}).Draw(t, "report")
 	epoch := rapid.SampledFrom([]device.Epoch{m.epoch, m.epoch, m.epoch, m.epoch - 1}).Draw(t, "caller's epoch")
 	receipt := wipe.Receipt{FinishedAt: *m.now}
 	if say == "done of another app" {
@@ -219,13 +223,19 @@ func (m *model) report(t *rapid.T) {
 	e := map[string]wipe.Event{
 		"acknowledge": {Kind: wipe.Acknowledge},
 		"not now":     {Kind: wipe.NotNow, Reason: "in a call"},
-		"done":        {Kind: wipe.Finish, Receipt: receipt},
+		"done":        finish(receipt),
 		"failed":      {Kind: wipe.Fail, Reason: "no space"},
+		"refused":     {Kind: wipe.Refuse, Reason: "signature"},
 
-		"done of another app": {Kind: wipe.Finish, Receipt: receipt},
+		"done of another app": finish(receipt),
 	}[say]
+	known, err := m.service.Get(t.Context(), o.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = signed(known, e)
 	want, broken := wipe.ErrUnknown, false
-	if o.epoch == epoch {
+	if o.epoch == epoch || say == "refused" {
 		want, broken = m.said(o, say)
 	}
 	ctx, c := phone(t.Context(), m.id, epoch)
@@ -249,6 +259,8 @@ var (
 // enrolment then should end but cannot.
 func (m *model) said(o *modelOrder, say string) (refusal *fault.Error, broken bool) {
 	switch {
+	case say == "refused":
+		o.refusals = min(o.refusals+1, wipe.MaxRefusals)
 	case o.state == "cancelled":
 		return wipe.ErrCancelled, false
 	case o.state == "expired":

@@ -75,6 +75,8 @@ func (f *fleet) Ring(device.ID) {
 
 func (f *fleet) Sign(o wipe.Order) ([]byte, error) { return []byte(o.ID), nil }
 
+func (f *fleet) Digest(o wipe.Order) (wipe.Digest, error) { return wipe.DigestOf([]byte(o.ID)), nil }
+
 var serial atomic.Uint64
 
 // serve makes a service on a database, as one server would.
@@ -168,7 +170,7 @@ func TestCancelOrAcknowledge(t *testing.T) {
 				t.Fatalf("no single winner: %+v", r)
 			}
 			if got.State == wipe.Acknowledged {
-				finish := wipe.Event{Kind: wipe.Finish, Receipt: wipe.Receipt{FinishedAt: monday}}
+				finish := signed(got, finish(wipe.Receipt{FinishedAt: monday}))
 				if _, err := servers[0].Report(device, caller, o.ID, finish); err != nil {
 					t.Fatal(err)
 				}
@@ -224,14 +226,14 @@ func TestDoneOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, c := phone(t.Context(), id, 1)
-			if _, err := servers[0].Report(ctx, c, o.ID, wipe.Event{Kind: wipe.Acknowledge}); err != nil {
+			if _, err := servers[0].Report(ctx, c, o.ID, signed(o, wipe.Event{Kind: wipe.Acknowledge})); err != nil {
 				t.Fatal(err)
 			}
 			var hands sync.WaitGroup
 			for n := range 4 {
 				s := servers[n%len(servers)]
 				hands.Go(func() {
-					e := wipe.Event{Kind: wipe.Finish, Receipt: wipe.Receipt{FinishedAt: monday, Files: uint64(n)}}
+					e := signed(o, finish(wipe.Receipt{FinishedAt: monday, Files: uint64(n)}))
 					if _, err := s.Report(ctx, c, o.ID, e); err != nil {
 						t.Errorf("report: %v", err)
 					}

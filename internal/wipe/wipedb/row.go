@@ -30,6 +30,17 @@ type orderRow struct {
 	NotNowCount    int64  `gorm:"column:not_now_count"`
 	Outcome        string `gorm:"column:outcome"`
 	Version        int64  `gorm:"column:version"`
+	Refusals       int64  `gorm:"column:refusals"`
+	Refusal        string `gorm:"column:refusal"`
+
+	CommitmentAt           *int64  `gorm:"column:commitment_at"`
+	CommitmentPackages     *string `gorm:"column:commitment_packages"`
+	CommitmentFiles        *int64  `gorm:"column:commitment_files"`
+	CommitmentBytes        *int64  `gorm:"column:commitment_bytes"`
+	CommitmentKeys         *int64  `gorm:"column:commitment_keys"`
+	CommitmentCertificates *int64  `gorm:"column:commitment_certificates"`
+	CommitmentKey          []byte  `gorm:"column:commitment_key"`
+	CommitmentDigest       []byte  `gorm:"column:commitment_digest"`
 
 	ReceiptFinishedAt   *int64  `gorm:"column:receipt_finished_at"`
 	ReceiptPackages     *string `gorm:"column:receipt_packages"`
@@ -46,6 +57,8 @@ func (orderRow) TableName() string { return "wipe_orders" }
 // others as they are.
 var changing = []string{
 	"state", "changed_at", "acknowledged_at", "settled_at", "not_now_count", "outcome", "version",
+	"refusals", "refusal", "commitment_at", "commitment_packages", "commitment_files", "commitment_bytes",
+	"commitment_keys", "commitment_certificates", "commitment_key", "commitment_digest",
 	"receipt_finished_at", "receipt_packages", "receipt_files", "receipt_bytes", "receipt_keys", "receipt_certificates",
 }
 
@@ -57,11 +70,25 @@ func toRow(o wipe.Order) orderRow {
 		CreatedAt: o.CreatedAt.UnixMicro(), NotAfter: o.NotAfter.UnixMicro(), ChangedAt: o.ChangedAt.UnixMicro(),
 		AcknowledgedAt: micros(o.AcknowledgedAt), SettledAt: micros(o.SettledAt),
 		NotNowCount: int64(o.NotNow), Outcome: o.Outcome, Version: int64(o.Version),
+		Refusals: int64(o.Refusals), Refusal: o.Refusal,
+	}
+	if o.Commitment != nil {
+		r.setCommitment(*o.Commitment)
 	}
 	if o.Receipt != nil {
 		r.setReceipt(*o.Receipt)
 	}
 	return r
+}
+
+func (r *orderRow) setCommitment(c wipe.Commitment) {
+	r.CommitmentAt = new(c.At.UnixMicro())
+	r.CommitmentPackages = new(join(c.Packages))
+	r.CommitmentFiles = new(int64(c.Files))
+	r.CommitmentBytes = new(int64(c.Bytes))
+	r.CommitmentKeys = new(int64(c.Keys))
+	r.CommitmentCertificates = new(int64(c.Certificates))
+	r.CommitmentKey, r.CommitmentDigest = c.Key, c.Digest[:]
 }
 
 func (r *orderRow) setReceipt(c wipe.Receipt) {
@@ -86,8 +113,24 @@ func (r orderRow) order() (wipe.Order, error) {
 		Reason: r.Reason, CreatedBy: r.CreatedBy, RequestKey: r.RequestKey, RequestDigest: r.RequestDigest,
 		CreatedAt: moment(&r.CreatedAt), NotAfter: moment(&r.NotAfter), ChangedAt: moment(&r.ChangedAt),
 		AcknowledgedAt: moment(r.AcknowledgedAt), SettledAt: moment(r.SettledAt),
-		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version), Receipt: r.receipt(),
+		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version),
+		Refusals: uint32(r.Refusals), Refusal: r.Refusal, Commitment: r.commitment(), Receipt: r.receipt(),
 	}, nil
+}
+
+// commitment gives nil where there is none; the database keeps it whole or
+// absent.
+func (r orderRow) commitment() *wipe.Commitment {
+	if r.CommitmentAt == nil {
+		return nil
+	}
+	c := &wipe.Commitment{
+		At: moment(r.CommitmentAt), Packages: split(*r.CommitmentPackages),
+		Files: uint64(*r.CommitmentFiles), Bytes: uint64(*r.CommitmentBytes),
+		Keys: uint64(*r.CommitmentKeys), Certificates: uint64(*r.CommitmentCertificates), Key: r.CommitmentKey,
+	}
+	copy(c.Digest[:], r.CommitmentDigest)
+	return c
 }
 
 // receipt gives nil where there is none; the database keeps it whole or absent.

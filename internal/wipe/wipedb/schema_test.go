@@ -23,29 +23,46 @@ request_key, request_digest, created_at, not_after, changed_at, not_now_count, o
 SELECT 'order-new', device_id, epoch, 99, %s, 'new', request_digest, created_at, not_after, changed_at, 0, '', 1
 FROM wipe_orders WHERE id = 'order-0001'`
 	statements := map[string]string{
-		"a wider scope":         fmt.Sprintf(insert, `'device', '', 'pending', reason, created_by`),
-		"app data of nothing":   fmt.Sprintf(insert, `'app-data', '', 'pending', reason, created_by`),
-		"done without a word":   fmt.Sprintf(insert, `'work-profile', '', 'done', reason, created_by`),
-		"an unknown state":      fmt.Sprintf(insert, `'work-profile', '', 'gone', reason, created_by`),
-		"no reason":             fmt.Sprintf(insert, `'work-profile', '', 'pending', '', created_by`),
-		"nobody's order":        fmt.Sprintf(insert, `'work-profile', '', 'pending', reason, ''`),
-		"expired, unexplained":  fmt.Sprintf(insert, `'work-profile', '', 'expired', reason, created_by`),
-		"another device":        `UPDATE wipe_orders SET device_id = 'device-two' WHERE id = 'order-0001'`,
-		"another epoch":         `UPDATE wipe_orders SET epoch = 4 WHERE id = 'order-0001'`,
-		"wider":                 `UPDATE wipe_orders SET scope = 'work-profile', packages = '' WHERE id = 'order-0001'`,
-		"longer":                `UPDATE wipe_orders SET not_after = not_after + 1 WHERE id = 'order-0001'`,
-		"done without receipt":  `UPDATE wipe_orders SET state = 'done', acknowledged_at = 1, settled_at = 1 WHERE id = 'order-0001'`,
-		"cancelled after all":   `UPDATE wipe_orders SET state = 'cancelled', settled_at = 1, outcome = 'x', acknowledged_at = 1 WHERE id = 'order-0001'`,
-		"open yet settled":      `UPDATE wipe_orders SET settled_at = 1 WHERE id = 'order-0001'`,
-		"begun again":           `UPDATE wipe_orders SET state = 'pending', settled_at = NULL, outcome = '' WHERE id = 'order-0002'`,
-		"deleted":               `DELETE FROM wipe_orders WHERE id = 'order-0001'`,
-		"negative not-now":      `UPDATE wipe_orders SET not_now_count = -1 WHERE id = 'order-0001'`,
-		"not-now without bound": `UPDATE wipe_orders SET not_now_count = 101 WHERE id = 'order-0001'`,
+		"a wider scope":        fmt.Sprintf(insert, `'device', '', 'pending', reason, created_by`),
+		"app data of nothing":  fmt.Sprintf(insert, `'app-data', '', 'pending', reason, created_by`),
+		"done without a word":  fmt.Sprintf(insert, `'work-profile', '', 'done', reason, created_by`),
+		"an unknown state":     fmt.Sprintf(insert, `'work-profile', '', 'gone', reason, created_by`),
+		"no reason":            fmt.Sprintf(insert, `'work-profile', '', 'pending', '', created_by`),
+		"nobody's order":       fmt.Sprintf(insert, `'work-profile', '', 'pending', reason, ''`),
+		"expired, unexplained": fmt.Sprintf(insert, `'work-profile', '', 'expired', reason, created_by`),
+		"another device":       `UPDATE wipe_orders SET device_id = 'device-two' WHERE id = 'order-0001'`,
+		"another epoch":        `UPDATE wipe_orders SET epoch = 4 WHERE id = 'order-0001'`,
+		"wider":                `UPDATE wipe_orders SET scope = 'work-profile', packages = '' WHERE id = 'order-0001'`,
+		"longer":               `UPDATE wipe_orders SET not_after = not_after + 1 WHERE id = 'order-0001'`,
+		"done without receipt": `UPDATE wipe_orders SET state = 'done', acknowledged_at = 1, settled_at = 1 WHERE id = 'order-0001'`,
+		"cancelled after all":  `UPDATE wipe_orders SET state = 'cancelled', settled_at = 1, outcome = 'x', acknowledged_at = 1 WHERE id = 'order-0001'`,
+		"open yet settled":     `UPDATE wipe_orders SET settled_at = 1 WHERE id = 'order-0001'`,
+		"begun again":          `UPDATE wipe_orders SET state = 'pending', settled_at = NULL, outcome = '' WHERE id = 'order-0002'`,
+		"deleted":              `DELETE FROM wipe_orders WHERE id = 'order-0001'`,
+		"done without proof": `UPDATE wipe_orders SET state = 'done', acknowledged_at = 1, settled_at = 1, receipt_finished_at = 1,
+receipt_packages = '', receipt_files = 0, receipt_bytes = 0, receipt_keys = 0, receipt_certificates = 0 WHERE id = 'order-0001'`,
+		"promised without commitment": `UPDATE wipe_orders SET state = 'acknowledged', acknowledged_at = 1 WHERE id = 'order-0003'`,
+		"half a commitment":           `UPDATE wipe_orders SET commitment_at = 1, acknowledged_at = 1 WHERE id = 'order-0003'`,
+		"another commitment":          `UPDATE wipe_orders SET commitment_files = commitment_files - 1 WHERE id = 'order-0004'`,
+		"another receipt key":         `UPDATE wipe_orders SET commitment_key = commitment_digest WHERE id = 'order-0004'`,
+		"commitment taken back": `UPDATE wipe_orders SET commitment_at = NULL, commitment_packages = NULL, commitment_files = NULL,
+commitment_bytes = NULL, commitment_keys = NULL, commitment_certificates = NULL, commitment_key = NULL, commitment_digest = NULL
+WHERE id = 'order-0004'`,
+		"committed, then done without proof": `UPDATE wipe_orders SET state = 'done', receipt_finished_at = 1,
+receipt_packages = '', receipt_files = 0, receipt_bytes = 0, receipt_keys = 0, receipt_certificates = 0 WHERE id = 'order-0004'`,
+		"proof changed":            `UPDATE wipe_proofs SET content = signature`,
+		"proof deleted":            `DELETE FROM wipe_proofs`,
+		"commitment of nobody":     `INSERT INTO wipe_proofs (order_id, kind, content, signature) SELECT 'order-0003', kind, content, signature FROM wipe_proofs`,
+		"refusals without bound":   `UPDATE wipe_orders SET refusals = 11, refusal = 'x' WHERE id = 'order-0001'`,
+		"a refusal without a word": `UPDATE wipe_orders SET refusals = 1 WHERE id = 'order-0001'`,
+		"negative not-now":         `UPDATE wipe_orders SET not_now_count = -1 WHERE id = 'order-0001'`,
+		"not-now without bound":    `UPDATE wipe_orders SET not_now_count = 101 WHERE id = 'order-0001'`,
 	}
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		s := New(db)
 		want := create(t, s, fresh(1, "device-one", apps(t, "com.a")))
 		create(t, s, fresh(3, "device-two", wipe.OfWorkProfile()))
+		advance(t, s, create(t, s, fresh(4, "device-three", wipe.OfWorkProfile())), wipe.Event{Kind: wipe.Acknowledge})
 		advance(t, s, create(t, s, fresh(2, "device-one", apps(t, "com.b"))), wipe.Event{Kind: wipe.Cancel, Reason: "found"})
 		for name, statement := range statements {
 			err := db.Write(t.Context(), func(tx *sqldb.Tx) error {

@@ -108,6 +108,11 @@ func (s *Store) repeated(ctx context.Context, o wipe.Order, conflict error) (wip
 func (s *Store) Save(ctx context.Context, changes ...wipe.Change) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		for _, c := range changes {
+			if c.Proof != nil { // first: the database wants to see it
+				if err := tx.Gorm().Create(new(toProof(c))).Error; err != nil {
+					return moved(err)
+				}
+			}
 			row := toRow(c.Order)
 			res := tx.Gorm().Model(&orderRow{}).Select(changing).
 				Where("id = ? AND version = ?", row.ID, row.Version-1).Updates(&row)

@@ -17,6 +17,7 @@ import (
 	"ringfence/internal/sqldb"
 	"ringfence/internal/sqldb/dbtest"
 	"ringfence/internal/wipe"
+	"ringfence/internal/wipe/wipetest"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 123456000, time.UTC)
@@ -56,16 +57,63 @@ func create(t *testing.T, s *Store, o wipe.Order) wipe.Order {
 func advance(t *testing.T, s *Store, o wipe.Order, events ...wipe.Event) wipe.Order {
 	t.Helper()
 	for _, e := range events {
+		e = signed(o, e)
 		next, err := o.Apply(e, monday.Add(time.Minute))
 		if err != nil {
 			t.Fatalf("%s %s: %v", o.ID, e.Kind, err)
 		}
-		if err := s.Save(t.Context(), wipe.Change{Order: next, Entry: note}); err != nil {
+		if err := s.Save(t.Context(), wipe.Change{Order: next, Entry: note, Proof: proofIn(e)}); err != nil {
 			t.Fatalf("save %s after %s: %v", o.ID, e.Kind, err)
 		}
 		o = next
 	}
 	return o
+}
+
+var (
+	handset = wipetest.NewPhone()
+	oneTime = wipetest.NewKey()
+)
+
+// finish is a receipt that signed has to sign yet.
+func finish(r wipe.Receipt) wipe.Event {
+	return wipe.Event{Kind: wipe.Finish, Statement: &wipe.Statement{Receipt: &r}}
+}
+
+// signed signs what an honest phone would.
+func signed(o wipe.Order, e wipe.Event) wipe.Event {
+	profile := o.Scope.EndsEnrollment()
+	commitment := []byte("commitment " + o.ID)
+	s := &wipe.Statement{
+		Order: o.ID, Device: o.Device, Epoch: o.Epoch, Sequence: o.Sequence, Scope: o.Scope,
+		OrderDigest: wipe.DigestOf([]byte(o.ID)),
+	}
+	switch {
+	case e.Kind == wipe.Acknowledge && profile:
+		s.Commitment = &wipe.Commitment{
+			At: monday, Packages: []string{"com.a"}, Files: math.MaxInt64, Bytes: 1, Keys: 2, Certificates: 3, Key: oneTime.Public(),
+		}
+		s.Proof = wipe.Proof{Content: commitment, Signature: handset.Sign(commitment), Chain: handset.Chain}
+	case e.Kind == wipe.Finish && profile:
+		content := []byte("receipt " + o.ID)
+		s.Receipt, s.CommitmentDigest = e.Statement.Receipt, wipe.DigestOf(commitment)
+		s.Proof = wipe.Proof{Content: content, Signature: oneTime.Sign(content)}
+	case e.Kind == wipe.Finish:
+		content := []byte("receipt " + o.ID)
+		s.Receipt = e.Statement.Receipt
+		s.Proof = wipe.Proof{Content: content, Signature: handset.Sign(content), Chain: slices.Concat(handset.Chain, handset.Chain)}
+	default:
+		return e
+	}
+	e.Statement = s
+	return e
+}
+
+func proofIn(e wipe.Event) *wipe.Proof {
+	if e.Statement == nil {
+		return nil
+	}
+	return &e.Statement.Proof
 }
 
 func entries(t *testing.T, db *sqldb.DB) (n int64) {
@@ -83,7 +131,7 @@ func TestRoundTrip(t *testing.T) {
 		Files: math.MaxInt64, Bytes: math.MaxInt64, Keys: 1, Certificates: 2,
 	}
 	deliver, promise := wipe.Event{Kind: wipe.Deliver}, wipe.Event{Kind: wipe.Acknowledge}
-	finish, end := wipe.Event{Kind: wipe.Finish, Receipt: receipt}, wipe.Event{Kind: wipe.End}
+	done, end := finish(receipt), wipe.Event{Kind: wipe.End}
 	tests := []struct {
 		scope  wipe.Scope
 		events []wipe.Event
@@ -93,14 +141,15 @@ func TestRoundTrip(t *testing.T) {
 		{wipe.OfWorkProfile(), []wipe.Event{deliver}},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver, {Kind: wipe.NotNow, Reason: "in a call"}}},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise}},
-		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, finish}},
-		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, finish, end}},
-		{apps(t, "com.a", "com.b"), []wipe.Event{promise, finish}},
-		{apps(t, "com.a"), []wipe.Event{promise, {Kind: wipe.Finish, Receipt: wipe.Receipt{FinishedAt: monday}}}},
+		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, done}},
+		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, done, end}},
+		{apps(t, "com.a", "com.b"), []wipe.Event{promise, done}},
+		{apps(t, "com.a"), []wipe.Event{promise, finish(wipe.Receipt{FinishedAt: monday})}},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, {Kind: wipe.Fail, Reason: "no space"}}},
 		{wipe.OfWorkProfile(), []wipe.Event{{Kind: wipe.Cancel, Reason: "found"}}},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver, end}},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver, promise, end}},
+		{wipe.OfWorkProfile(), []wipe.Event{deliver, {Kind: wipe.Refuse, Reason: "signature"}, {Kind: wipe.Refuse, Reason: "epoch"}}},
 	}
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		s := New(db)
@@ -215,15 +264,15 @@ func TestUnsettled(t *testing.T) {
 			t.Fatalf("got %v, error %v; want none", none, err)
 		}
 		promise := wipe.Event{Kind: wipe.Acknowledge}
-		finish := wipe.Event{Kind: wipe.Finish, Receipt: wipe.Receipt{FinishedAt: monday}}
+		done := finish(wipe.Receipt{FinishedAt: monday})
 		a := create(t, s, fresh(9, "device-one", apps(t, "com.a")))
 		b := advance(t, s, create(t, s, fresh(8, "device-one", apps(t, "com.b"))), promise)
-		advance(t, s, create(t, s, fresh(7, "device-one", apps(t, "com.c"))), promise, finish)
+		advance(t, s, create(t, s, fresh(7, "device-one", apps(t, "com.c"))), promise, done)
 		older := fresh(6, "device-one", apps(t, "com.d"))
 		older.Epoch = 2
 		create(t, s, older)
 		create(t, s, fresh(5, "device-two", wipe.OfWorkProfile()))
-		gone := advance(t, s, create(t, s, fresh(4, "device-one", wipe.OfWorkProfile())), promise, finish)
+		gone := advance(t, s, create(t, s, fresh(4, "device-one", wipe.OfWorkProfile())), promise, done)
 
 		// Another store on the same database, as after a restart.
 		for name, s := range map[string]*Store{"the one that wrote": s, "a new one": New(db)} {
@@ -239,13 +288,13 @@ func TestBacklog(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		s, p := New(db), wipe.OfWorkProfile()
 		promise := wipe.Event{Kind: wipe.Acknowledge}
-		finish := wipe.Event{Kind: wipe.Finish, Receipt: wipe.Receipt{FinishedAt: monday}}
+		done := finish(wipe.Receipt{FinishedAt: monday})
 		advance(t, s, create(t, s, fresh(3, "device-3", p)), wipe.Event{Kind: wipe.Deliver})
 		create(t, s, fresh(1, "device-1", p))
 		create(t, s, fresh(9, "device-9", p))
 		advance(t, s, create(t, s, fresh(2, "device-2", p)), promise)
-		advance(t, s, create(t, s, fresh(4, "device-4", p)), promise, finish)
-		advance(t, s, create(t, s, fresh(5, "device-5", p)), promise, finish, wipe.Event{Kind: wipe.End})
+		advance(t, s, create(t, s, fresh(4, "device-4", p)), promise, done)
+		advance(t, s, create(t, s, fresh(5, "device-5", p)), promise, done, wipe.Event{Kind: wipe.End})
 		advance(t, s, create(t, s, fresh(6, "device-6", p)), wipe.Event{Kind: wipe.Cancel, Reason: "found"})
 
 		at := monday.Add(9*time.Second + time.Hour)
@@ -320,4 +369,42 @@ func pages(t *testing.T, s *Store, q wipe.Query) (all []wipe.Order) {
 		last := page[len(page)-1]
 		q.After = wipe.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}
 	}
+}
+
+// TestProofs: what a device signed comes back as it came, or not at all.
+func TestProofs(t *testing.T) {
+	promise, done := wipe.Event{Kind: wipe.Acknowledge}, finish(wipe.Receipt{FinishedAt: monday})
+	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		s := New(db)
+		check := func(o wipe.Order, want wipe.Proofs) {
+			t.Helper()
+			got, err := s.Proofs(t.Context(), o.ID)
+			signature := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Signature" },
+				cmp.Comparer(func(a, b []byte) bool { return len(a) > 0 && len(b) > 0 }))
+			if diff := cmp.Diff(want, got, signature); diff != "" || err != nil {
+				t.Errorf("%s (-want +got):\n%s%v", o.ID, diff, err)
+			}
+		}
+		mail := create(t, s, fresh(1, "device-one", apps(t, "com.a")))
+		all := create(t, s, fresh(2, "device-one", wipe.OfWorkProfile()))
+		check(mail, wipe.Proofs{})
+		mail = advance(t, s, mail, promise)
+		check(mail, wipe.Proofs{})
+		mail = advance(t, s, mail, done)
+		check(mail, wipe.Proofs{Receipt: proofIn(signed(mail, done))})
+		all = advance(t, s, all, promise)
+		check(all, wipe.Proofs{Commitment: proofIn(signed(all, promise))})
+		all = advance(t, s, all, done)
+		check(all, wipe.Proofs{Commitment: proofIn(signed(all, promise)), Receipt: proofIn(signed(all, done))})
+
+		// A proof that is there already means that somebody else was faster.
+		next := all
+		next.Version++
+		if err := s.Save(t.Context(), wipe.Change{Order: next, Entry: note, Proof: proofIn(signed(all, done))}); !errors.Is(err, wipe.ErrMoved) {
+			t.Errorf("a second receipt: got error %v, want %v", err, wipe.ErrMoved)
+		}
+		if err := s.Save(t.Context(), wipe.Change{Order: fresh(9, "device-one", wipe.OfWorkProfile()), Entry: note, Proof: proofIn(signed(all, promise))}); err == nil {
+			t.Error("a proof of no order was saved")
+		}
+	})
 }

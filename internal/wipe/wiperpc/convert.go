@@ -75,6 +75,12 @@ func fromOrder(o wipe.Order) (*wipev1.Order, error) {
 		NotNowCount: o.NotNow,
 		Receipt:     fromReceipt(o.Receipt),
 		Outcome:     o.Outcome,
+
+		Confirmation: wireConfirmations[o.Confirmation()],
+		Commitment:   fromCommitment(o.Commitment),
+		Sequence:     o.Sequence,
+		RefusedCount: o.Refusals,
+		LastRefusal:  o.Refusal,
 	}, nil
 }
 
@@ -88,6 +94,22 @@ func fromOrders(orders []wipe.Order) ([]*wipev1.Order, error) {
 		wire = append(wire, w)
 	}
 	return wire, nil
+}
+
+var wireConfirmations = map[wipe.Confirmation]wipev1.Confirmation{
+	wipe.Unsigned:  wipev1.Confirmation_CONFIRMATION_UNSPECIFIED,
+	wipe.Committed: wipev1.Confirmation_CONFIRMATION_COMMITTED_NOT_CONFIRMED,
+	wipe.Confirmed: wipev1.Confirmation_CONFIRMATION_CONFIRMED,
+}
+
+func fromCommitment(c *wipe.Commitment) *wipev1.Commitment {
+	if c == nil {
+		return nil
+	}
+	return &wipev1.Commitment{
+		CommittedAt: timestamppb.New(c.At), Packages: c.Packages,
+		Files: c.Files, SizeBytes: c.Bytes, Keys: c.Keys, Certificates: c.Certificates, ReceiptKey: c.Key,
+	}
 }
 
 func fromReceipt(r *wipe.Receipt) *wipev1.Receipt {
@@ -112,18 +134,20 @@ func toReceipt(r *wipev1.Receipt) (wipe.Receipt, error) {
 	}, nil
 }
 
-// toEvent gives what a device reports.
-func toEvent(r *wipev1.ReportOrderRequest) (wipe.Event, error) {
+// toEvent gives what a device reports. Chain is the certificate of the
+// connection it came on, by which its signatures are judged.
+func toEvent(r *wipev1.ReportOrderRequest, chain [][]byte) (wipe.Event, error) {
 	switch is := r.GetReport().(type) {
 	case *wipev1.ReportOrderRequest_Acknowledged:
-		return wipe.Event{Kind: wipe.Acknowledge}, nil
+		return acknowledges(r.GetStatement(), chain)
 	case *wipev1.ReportOrderRequest_NotNow:
 		return wipe.Event{Kind: wipe.NotNow, Reason: is.NotNow.GetReason()}, nil
 	case *wipev1.ReportOrderRequest_Done:
-		receipt, err := toReceipt(is.Done)
-		return wipe.Event{Kind: wipe.Finish, Receipt: receipt}, err
+		return finishes(is.Done, r.GetStatement(), chain)
 	case *wipev1.ReportOrderRequest_Failed:
 		return wipe.Event{Kind: wipe.Fail, Reason: is.Failed.GetReason()}, nil
+	case *wipev1.ReportOrderRequest_Refused:
+		return refuses(is.Refused)
 	default:
 		return wipe.Event{}, fault.InvalidField("report", "is required")
 	}

@@ -90,7 +90,25 @@ func TestStatesMatch(t *testing.T) {
 	}
 }
 
+func parsed(t *testing.T, r *wipev1.ReportOrderRequest) *wipev1.Statement {
+	t.Helper()
+	m := &wipev1.Statement{}
+	if err := proto.Unmarshal(r.GetStatement().GetContent(), m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func TestToEvent(t *testing.T) {
+	order, err := fromOrder(fullOrder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed := commit(t, order)
+	done := confirm(t, order, &wipev1.Receipt{
+		FinishedAt: timestamppb.New(monday), Packages: []string{"com.a"},
+		FilesRemoved: 1, BytesRemoved: 2, KeysRemoved: 3, CertificatesRemoved: 4,
+	}, nil)
 	tests := map[string]struct {
 		request *wipev1.ReportOrderRequest
 		want    wipe.Event
@@ -103,15 +121,28 @@ func TestToEvent(t *testing.T) {
 			&wipev1.ReportOrderRequest{Report: &wipev1.ReportOrderRequest_NotNow{NotNow: &wipev1.NotNow{Reason: "in a call"}}},
 			wipe.Event{Kind: wipe.NotNow, Reason: "in a call"},
 		},
-		"done": {
-			&wipev1.ReportOrderRequest{Report: &wipev1.ReportOrderRequest_Done{Done: &wipev1.Receipt{
-				FinishedAt: timestamppb.New(monday), Packages: []string{"com.a"},
-				FilesRemoved: 1, BytesRemoved: 2, KeysRemoved: 3, CertificatesRemoved: 4,
+		"refused": {
+			&wipev1.ReportOrderRequest{Report: &wipev1.ReportOrderRequest_Refused{Refused: &wipev1.Refused{
+				Reason: wipev1.Refusal_REFUSAL_EPOCH, Detail: "it is for enrolment 2",
 			}}},
-			wipe.Event{Kind: wipe.Finish, Receipt: wipe.Receipt{
-				FinishedAt: monday, Packages: []string{"com.a"}, Files: 1, Bytes: 2, Keys: 3, Certificates: 4,
-			}},
+			wipe.Event{Kind: wipe.Refuse, Reason: "epoch: it is for enrolment 2"},
 		},
+		"done": {done, wipe.Event{Kind: wipe.Finish, Statement: &wipe.Statement{
+			Order: "order-one", Device: "device-one", Epoch: 3, Sequence: 7, Scope: fullOrder(t).Scope,
+			OrderDigest: wipe.Digest(parsed(t, done).GetOrderSha256()),
+			Receipt:     &wipe.Receipt{FinishedAt: monday, Packages: []string{"com.a"}, Files: 1, Bytes: 2, Keys: 3, Certificates: 4},
+			Proof: wipe.Proof{
+				Content: done.GetStatement().GetContent(), Signature: done.GetStatement().GetSignature(), Chain: handset.Chain,
+			},
+		}}},
+		"committed": {committed, wipe.Event{Kind: wipe.Acknowledge, Statement: &wipe.Statement{
+			Order: "order-one", Device: "device-one", Epoch: 3, Sequence: 7, Scope: fullOrder(t).Scope,
+			OrderDigest: wipe.Digest(parsed(t, committed).GetOrderSha256()),
+			Commitment:  &wipe.Commitment{At: monday, Packages: []string{"com.a"}, Files: 4, Bytes: 5, Keys: 6, Certificates: 7, Key: oneTime.Public()},
+			Proof: wipe.Proof{
+				Content: committed.GetStatement().GetContent(), Signature: committed.GetStatement().GetSignature(), Chain: handset.Chain,
+			},
+		}}},
 		"failed": {
 			&wipev1.ReportOrderRequest{Report: &wipev1.ReportOrderRequest_Failed{Failed: &wipev1.Failed{Reason: "no space"}}},
 			wipe.Event{Kind: wipe.Fail, Reason: "no space"},
@@ -119,10 +150,13 @@ func TestToEvent(t *testing.T) {
 	}
 	reports := (&wipev1.ReportOrderRequest{}).ProtoReflect().Descriptor().Oneofs().ByName("report").Fields()
 	for i := range reports.Len() {
-		name := string(reports.Get(i).Name())
-		tt := tests[name]
-		got, err := toEvent(tt.request)
-		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil || tt.request == nil {
+		if name := string(reports.Get(i).Name()); tests[name].request == nil {
+			t.Errorf("%s is not tested", name)
+		}
+	}
+	for name, tt := range tests {
+		got, err := toEvent(tt.request, handset.Chain)
+		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
 			t.Errorf("%s (-want +got):\n%s%v", name, diff, err)
 		}
 	}
@@ -133,7 +167,7 @@ func TestToEvent(t *testing.T) {
 		"done, nothing":  {Report: &wipev1.ReportOrderRequest_Done{}},
 		"done, bad time": {Report: &wipev1.ReportOrderRequest_Done{Done: &wipev1.Receipt{FinishedAt: &timestamppb.Timestamp{Nanos: -1}}}},
 	} {
-		if _, err := toEvent(bad); fault.KindOf(err) != fault.Invalid || err == nil {
+		if _, err := toEvent(bad, handset.Chain); fault.KindOf(err) != fault.Invalid || err == nil {
 			t.Errorf("%s: got error %v, want an invalid one", name, err)
 		}
 	}
@@ -149,6 +183,8 @@ func fullOrder(t *testing.T) wipe.Order {
 		ID: "order-one", Device: "device-one", Epoch: 3, Sequence: 7, Scope: scope, State: wipe.Done,
 		Reason: "lost", CreatedBy: "admin:alice", CreatedAt: monday, NotAfter: monday.Add(time.Hour), ChangedAt: monday.Add(time.Minute),
 		AcknowledgedAt: monday.Add(time.Second), SettledAt: monday.Add(time.Minute), NotNow: 2, Outcome: "why",
+		Refusals: 1, Refusal: "epoch",
+		Commitment: &wipe.Commitment{At: monday, Packages: []string{"com.a"}, Files: 1, Bytes: 2, Keys: 3, Certificates: 4, Key: []byte("key")},
 		Receipt:    &wipe.Receipt{FinishedAt: monday, Packages: []string{"com.a"}, Files: 1, Bytes: 2, Keys: 3, Certificates: 4},
 		RequestKey: "key-0001", RequestDigest: "digest", Version: 4,
 	}
@@ -163,6 +199,10 @@ func TestFromOrder(t *testing.T) {
 		NotNowCount: 2, Outcome: "why", Receipt: &wipev1.Receipt{
 			FinishedAt: timestamppb.New(monday), Packages: []string{"com.a"},
 			FilesRemoved: 1, BytesRemoved: 2, KeysRemoved: 3, CertificatesRemoved: 4,
+		},
+		Confirmation: wipev1.Confirmation_CONFIRMATION_CONFIRMED, Sequence: 7, RefusedCount: 1, LastRefusal: "epoch",
+		Commitment: &wipev1.Commitment{
+			CommittedAt: timestamppb.New(monday), Packages: []string{"com.a"}, Files: 1, SizeBytes: 2, Keys: 3, Certificates: 4, ReceiptKey: []byte("key"),
 		},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || err != nil {
@@ -253,12 +293,15 @@ func TestSign(t *testing.T) {
 	}
 	want := &wipev1.OrderToSign{
 		OrderId: "order-one", DeviceId: "device-one", Epoch: 3, Scope: appData("com.a", "com.b"),
-		IssuedAt: timestamppb.New(monday), NotAfter: timestamppb.New(monday.Add(time.Hour)),
+		IssuedAt: timestamppb.New(monday), NotAfter: timestamppb.New(monday.Add(time.Hour)), Sequence: 7,
 	}
 	if diff := cmp.Diff(want, &got, protocmp.Transform()); diff != "" {
 		t.Errorf("signed (-want +got):\n%s", diff)
 	}
 	first := c.got
+	if digest, err := NewSigner(c).Digest(o); err != nil || digest != wipe.DigestOf(first) {
+		t.Errorf("the digest is %v, error %v; it is not of what is signed", digest, err)
+	}
 	o.State, o.NotNow, o.Version, o.ChangedAt, o.Receipt = wipe.Acknowledged, 5, 9, monday.Add(time.Hour), nil
 	if _, err := NewSigner(c).Sign(o); err != nil || !slices.Equal(first, c.got) {
 		t.Errorf("the signed bytes changed with the state; error %v", err)
@@ -267,6 +310,7 @@ func TestSign(t *testing.T) {
 		"id":       func(o *wipe.Order) { o.ID = "order-two" },
 		"device":   func(o *wipe.Order) { o.Device = "device-two" },
 		"epoch":    func(o *wipe.Order) { o.Epoch = device.Epoch(4) },
+		"sequence": func(o *wipe.Order) { o.Sequence++ },
 		"scope":    func(o *wipe.Order) { o.Scope = wipe.OfWorkProfile() },
 		"issued":   func(o *wipe.Order) { o.CreatedAt = monday.Add(time.Second) },
 		"notAfter": func(o *wipe.Order) { o.NotAfter = monday.Add(2 * time.Hour) },
@@ -283,6 +327,9 @@ func TestSign(t *testing.T) {
 	}
 	if _, err := NewSigner(c).Sign(wipe.Order{}); err == nil {
 		t.Error("an order of no scope was signed")
+	}
+	if _, err := NewSigner(c).Digest(wipe.Order{}); err == nil {
+		t.Error("an order of no scope has a digest")
 	}
 }
 

@@ -32,7 +32,7 @@ func TestNoWiderScope(t *testing.T) {
 		{&wipev1.Scope{}, []string{"work_profile", "app_data"}},
 		{&wipev1.WorkProfile{}, nil},
 		{&wipev1.AppData{}, []string{"packages"}},
-		{&wipev1.OrderToSign{}, []string{"order_id", "device_id", "epoch", "scope", "issued_at", "not_after"}},
+		{&wipev1.OrderToSign{}, []string{"order_id", "device_id", "epoch", "scope", "issued_at", "not_after", "sequence"}},
 		{&wipev1.SignedOrder{}, []string{"order_id", "signed_data", "acknowledged"}},
 		{&wipev1.CreateWipeRequest{}, []string{"request_key", "device_id", "scope", "reason", "lifetime", "epoch"}},
 	} {

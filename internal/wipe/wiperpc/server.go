@@ -11,14 +11,22 @@ import (
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
+// ChainFunc gives the certificates of the device that calls, DER: the verified
+// one of the very connection, whose key has to sign what the device says, then
+// its issuers up to the root, which is left out.
+type ChainFunc func(ctx context.Context) ([][]byte, error)
+
 // DeviceServer is the devices' side.
 type DeviceServer struct {
 	wipev1.UnimplementedWipeServiceServer
 	service *wipe.Service
+	chain   ChainFunc
 }
 
 // NewDeviceServer makes the devices' side of a service.
-func NewDeviceServer(s *wipe.Service) *DeviceServer { return &DeviceServer{service: s} }
+func NewDeviceServer(s *wipe.Service, chain ChainFunc) *DeviceServer {
+	return &DeviceServer{service: s, chain: chain}
+}
 
 // FetchOrders gives the caller's orders.
 func (s *DeviceServer) FetchOrders(ctx context.Context, _ *wipev1.FetchOrdersRequest) (*wipev1.FetchOrdersResponse, error) {
@@ -31,7 +39,14 @@ func (s *DeviceServer) FetchOrders(ctx context.Context, _ *wipev1.FetchOrdersReq
 
 // ReportOrder keeps what the caller says of one of its orders.
 func (s *DeviceServer) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
-	event, err := toEvent(r)
+	var chain [][]byte
+	var err error
+	if r.GetStatement() != nil {
+		if chain, err = s.chain(ctx); err != nil {
+			return nil, err
+		}
+	}
+	event, err := toEvent(r, chain)
 	if err != nil {
 		return nil, err
 	}
@@ -46,10 +61,14 @@ func (s *DeviceServer) ReportOrder(ctx context.Context, r *wipev1.ReportOrderReq
 type AdminServer struct {
 	wipev1.UnimplementedWipeAdminServiceServer
 	service *wipe.Service
+	roots   [][]byte
 }
 
-// NewAdminServer makes the administrators' side of a service.
-func NewAdminServer(s *wipe.Service) *AdminServer { return &AdminServer{service: s} }
+// NewAdminServer makes the administrators' side of a service. Roots are the
+// installation's root certificates, DER; they are shown with receipts.
+func NewAdminServer(s *wipe.Service, roots [][]byte) *AdminServer {
+	return &AdminServer{service: s, roots: roots}
+}
 
 // PlanWipe answers what CreateWipe would do.
 func (s *AdminServer) PlanWipe(ctx context.Context, r *wipev1.PlanWipeRequest) (*wipev1.PlanWipeResponse, error) {
@@ -131,4 +150,13 @@ func (s *AdminServer) CancelWipe(ctx context.Context, r *wipev1.CancelWipeReques
 	}
 	order, err := fromOrder(o)
 	return &wipev1.CancelWipeResponse{Order: order}, err
+}
+
+// GetWipeReceipt shows what the device has signed.
+func (s *AdminServer) GetWipeReceipt(ctx context.Context, r *wipev1.GetWipeReceiptRequest) (*wipev1.GetWipeReceiptResponse, error) {
+	e, err := s.service.Evidence(ctx, wipe.ID(r.GetId()))
+	if err != nil {
+		return nil, err
+	}
+	return fromEvidence(e, s.roots)
 }

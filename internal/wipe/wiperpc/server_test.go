@@ -51,7 +51,7 @@ func serve(db *sqldb.DB) (*DeviceServer, *AdminServer) {
 		Store: wipedb.New(db), Devices: o, Enrollments: o, Signer: NewSigner(new(content)), Bell: o,
 		Now: func() time.Time { return monday }, NewID: o.newID,
 	})
-	return NewDeviceServer(s), NewAdminServer(s)
+	return NewDeviceServer(s, handsetChain), NewAdminServer(s, [][]byte{[]byte("root")})
 }
 
 func callers(t *testing.T) (admin, phone context.Context) {
@@ -82,10 +82,12 @@ func TestFromPlanToReceipt(t *testing.T) {
 			t.Fatalf("fetched %v, error %v", fetched, err)
 		}
 		receipt := &wipev1.Receipt{FinishedAt: timestamppb.New(monday), Packages: []string{"com.a"}, FilesRemoved: 4}
+		committed := commit(t, created.GetOrder())
 		for _, r := range []*wipev1.ReportOrderRequest{
 			{OrderId: id, Report: &wipev1.ReportOrderRequest_NotNow{NotNow: &wipev1.NotNow{Reason: "in a call"}}},
-			{OrderId: id, Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}}},
-			{OrderId: id, Report: &wipev1.ReportOrderRequest_Done{Done: receipt}},
+			{OrderId: id, Report: &wipev1.ReportOrderRequest_Refused{Refused: &wipev1.Refused{Reason: wipev1.Refusal_REFUSAL_SIGNATURE}}},
+			committed,
+			confirm(t, created.GetOrder(), receipt, committed.GetStatement()),
 		} {
 			if _, err := devices.ReportOrder(phone, r); err != nil {
 				t.Fatalf("%v: %v", r, err)
@@ -94,6 +96,10 @@ func TestFromPlanToReceipt(t *testing.T) {
 		got, err := admins.GetWipe(admin, &wipev1.GetWipeRequest{Id: id})
 		want := created.GetOrder()
 		want.State, want.NotNowCount, want.Receipt = wipev1.State_STATE_DONE, 1, receipt
+		want.RefusedCount, want.LastRefusal, want.Confirmation = 1, "signature", wipev1.Confirmation_CONFIRMATION_CONFIRMED
+		want.Commitment = &wipev1.Commitment{
+			CommittedAt: timestamppb.New(monday), Packages: []string{"com.a"}, Files: 4, SizeBytes: 5, Keys: 6, Certificates: 7, ReceiptKey: oneTime.Public(),
+		}
 		if diff := cmp.Diff(want, got.GetOrder(), protocmp.Transform()); diff != "" || err != nil {
 			t.Errorf("order (-want +got):\n%s%v", diff, err)
 		}

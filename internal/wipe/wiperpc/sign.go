@@ -37,6 +37,15 @@ func (s Signer) Sign(o wipe.Order) ([]byte, error) {
 	return signed, nil
 }
 
+// Digest is of the content that Sign wraps.
+func (s Signer) Digest(o wipe.Order) (wipe.Digest, error) {
+	content, err := encode(o)
+	if err != nil {
+		return wipe.Digest{}, fmt.Errorf("encode order %s: %w", o.ID, err)
+	}
+	return wipe.DigestOf(content), nil
+}
+
 // encode gives the same bytes for the same order, always.
 func encode(o wipe.Order) ([]byte, error) {
 	scope, err := fromScope(o.Scope)
@@ -50,5 +59,6 @@ func encode(o wipe.Order) ([]byte, error) {
 		Scope:    scope,
 		IssuedAt: timestamppb.New(o.CreatedAt),
 		NotAfter: timestamppb.New(o.NotAfter),
+		Sequence: o.Sequence,
 	})
 }

@@ -4,7 +4,9 @@
 // 	protoc        (unknown)
 // source: mdm/audit/v1/audit.proto
 
-// Package mdm.audit.v1 is the record of what was done.
+// Package mdm.audit.v1 is the record of what was done: a list of entries that
+// is also an append-only Merkle log, so that anyone can check that none was
+// changed. Entry n is leaf n-1 of a tree as in RFC 6962.
 
 package auditv1
 
@@ -28,7 +30,7 @@ const (
 // Entry explains one change.
 type Entry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Grows with every entry.
+	// 1 for the first entry and one more for each that follows, without a gap.
 	Sequence uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Time     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Who did it: "admin:alice", "device:<id>" or "server".
@@ -40,7 +42,13 @@ type Entry struct {
 	// Why and how, in words; holds no secret and no personal data.
 	Detail string `protobuf:"bytes,6,opt,name=detail,proto3" json:"detail,omitempty"`
 	// The request that caused it; empty for the server's own deeds.
-	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The network address an administrator called from, without the port. Empty
+	// for phones: it is not kept.
+	Peer string `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`
+	// The serial number of the certificate it was done with, lower-case hex;
+	// empty where there was none.
+	Credential    string `protobuf:"bytes,9,opt,name=credential,proto3" json:"credential,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -120,6 +128,20 @@ func (x *Entry) GetDetail() string {
 func (x *Entry) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Entry) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Entry) GetCredential() string {
+	if x != nil {
+		return x.Credential
 	}
 	return ""
 }
@@ -251,11 +273,427 @@ func (x *ListEntriesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// GetHeadRequest has no fields.
+type GetHeadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHeadRequest) Reset() {
+	*x = GetHeadRequest{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHeadRequest) ProtoMessage() {}
+
+func (x *GetHeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHeadRequest.ProtoReflect.Descriptor instead.
+func (*GetHeadRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{3}
+}
+
+// GetHeadResponse is a signed head.
+type GetHeadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A signed note, as in golang.org/x/mod/sumdb/note: the log's name, the number
+	// of entries in decimal and the root hash in base64, a line each; an empty
+	// line; the signature.
+	Note string `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	// The key it is signed with, as that package writes it: "name+hash+key".
+	VerifierKey   string `protobuf:"bytes,2,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHeadResponse) Reset() {
+	*x = GetHeadResponse{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHeadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHeadResponse) ProtoMessage() {}
+
+func (x *GetHeadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHeadResponse.ProtoReflect.Descriptor instead.
+func (*GetHeadResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetHeadResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *GetHeadResponse) GetVerifierKey() string {
+	if x != nil {
+		return x.VerifierKey
+	}
+	return ""
+}
+
+// GetInclusionProofRequest names an entry and a tree.
+type GetInclusionProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The entry.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Required. The number of entries of the tree, for example of a signed head.
+	TreeSize      uint64 `protobuf:"varint,2,opt,name=tree_size,json=treeSize,proto3" json:"tree_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionProofRequest) Reset() {
+	*x = GetInclusionProofRequest{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionProofRequest) ProtoMessage() {}
+
+func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
+func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetInclusionProofRequest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *GetInclusionProofRequest) GetTreeSize() uint64 {
+	if x != nil {
+		return x.TreeSize
+	}
+	return 0
+}
+
+// GetInclusionProofResponse is an entry and its proof.
+type GetInclusionProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry's encoding: what is hashed as the leaf.
+	Leaf []byte `protobuf:"bytes,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	// The audit path of RFC 6962, 32 bytes each.
+	Hashes        [][]byte `protobuf:"bytes,2,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionProofResponse) Reset() {
+	*x = GetInclusionProofResponse{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionProofResponse) ProtoMessage() {}
+
+func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
+func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetInclusionProofResponse) GetLeaf() []byte {
+	if x != nil {
+		return x.Leaf
+	}
+	return nil
+}
+
+func (x *GetInclusionProofResponse) GetHashes() [][]byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+// GetConsistencyProofRequest names two trees.
+type GetConsistencyProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The number of entries of the earlier tree.
+	OldSize uint64 `protobuf:"varint,1,opt,name=old_size,json=oldSize,proto3" json:"old_size,omitempty"`
+	// Required. The number of entries of the later tree.
+	NewSize       uint64 `protobuf:"varint,2,opt,name=new_size,json=newSize,proto3" json:"new_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsistencyProofRequest) Reset() {
+	*x = GetConsistencyProofRequest{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsistencyProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsistencyProofRequest) ProtoMessage() {}
+
+func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
+func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetConsistencyProofRequest) GetOldSize() uint64 {
+	if x != nil {
+		return x.OldSize
+	}
+	return 0
+}
+
+func (x *GetConsistencyProofRequest) GetNewSize() uint64 {
+	if x != nil {
+		return x.NewSize
+	}
+	return 0
+}
+
+// GetConsistencyProofResponse is a proof.
+type GetConsistencyProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consistency proof of RFC 6962, 32 bytes each.
+	Hashes        [][]byte `protobuf:"bytes,1,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsistencyProofResponse) Reset() {
+	*x = GetConsistencyProofResponse{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsistencyProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsistencyProofResponse) ProtoMessage() {}
+
+func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
+func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetConsistencyProofResponse) GetHashes() [][]byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+// ExportEntriesRequest asks for the leaves after one, up to the end of a tree.
+type ExportEntriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. Go on after this sequence; 0 begins with the first entry.
+	After uint64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	// Required. The number of entries of the tree, for example of a signed head.
+	TreeSize uint64 `protobuf:"varint,2,opt,name=tree_size,json=treeSize,proto3" json:"tree_size,omitempty"`
+	// Optional. 0 means 1000.
+	PageSize      uint32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportEntriesRequest) Reset() {
+	*x = ExportEntriesRequest{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportEntriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportEntriesRequest) ProtoMessage() {}
+
+func (x *ExportEntriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportEntriesRequest.ProtoReflect.Descriptor instead.
+func (*ExportEntriesRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ExportEntriesRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ExportEntriesRequest) GetTreeSize() uint64 {
+	if x != nil {
+		return x.TreeSize
+	}
+	return 0
+}
+
+func (x *ExportEntriesRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// ExportEntriesResponse is what comes next.
+type ExportEntriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The encodings of the entries after the asked one, in order; empty only at
+	// the end of the tree. Ask again, after the last of them.
+	Leaves        [][]byte `protobuf:"bytes,1,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportEntriesResponse) Reset() {
+	*x = ExportEntriesResponse{}
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportEntriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportEntriesResponse) ProtoMessage() {}
+
+func (x *ExportEntriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_audit_v1_audit_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportEntriesResponse.ProtoReflect.Descriptor instead.
+func (*ExportEntriesResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_audit_v1_audit_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExportEntriesResponse) GetLeaves() [][]byte {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
 var File_mdm_audit_v1_audit_proto protoreflect.FileDescriptor
 
 const file_mdm_audit_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x18mdm/audit/v1/audit.proto\x12\fmdm.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x01\n" +
+	"\x18mdm/audit/v1/audit.proto\x12\fmdm.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n" +
 	"\x05Entry\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
@@ -264,7 +702,11 @@ const file_mdm_audit_v1_audit_proto_rawDesc = "" +
 	"\x06target\x18\x05 \x01(\tR\x06target\x12\x16\n" +
 	"\x06detail\x18\x06 \x01(\tR\x06detail\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\"\xd4\x01\n" +
+	"request_id\x18\a \x01(\tR\trequestId\x12\x12\n" +
+	"\x04peer\x18\b \x01(\tR\x04peer\x12\x1e\n" +
+	"\n" +
+	"credential\x18\t \x01(\tR\n" +
+	"credential\"\xd4\x01\n" +
 	"\x12ListEntriesRequest\x12%\n" +
 	"\tpage_size\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
@@ -273,9 +715,37 @@ const file_mdm_audit_v1_audit_proto_rawDesc = "" +
 	"\x05actor\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\xc8\x012\x15^[A-Za-z0-9._:@/+-]*$R\x05actor\"l\n" +
 	"\x13ListEntriesResponse\x12-\n" +
 	"\aentries\x18\x01 \x03(\v2\x13.mdm.audit.v1.EntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x10\n" +
+	"\x0eGetHeadRequest\"H\n" +
+	"\x0fGetHeadResponse\x12\x12\n" +
+	"\x04note\x18\x01 \x01(\tR\x04note\x12!\n" +
+	"\fverifier_key\x18\x02 \x01(\tR\vverifierKey\"\xce\x01\n" +
+	"\x18GetInclusionProofRequest\x12#\n" +
+	"\bsequence\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\bsequence\x12$\n" +
+	"\ttree_size\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x01R\btreeSize:g\xbaHd\x1ab\n" +
+	"\x10sequence_in_tree\x12-the tree is smaller than the entry's sequence\x1a\x1fthis.sequence <= this.tree_size\"G\n" +
+	"\x19GetInclusionProofResponse\x12\x12\n" +
+	"\x04leaf\x18\x01 \x01(\fR\x04leaf\x12\x16\n" +
+	"\x06hashes\x18\x02 \x03(\fR\x06hashes\"\xc5\x01\n" +
+	"\x1aGetConsistencyProofRequest\x12\"\n" +
+	"\bold_size\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\aoldSize\x12\"\n" +
+	"\bnew_size\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x01R\anewSize:_\xbaH\\\x1aZ\n" +
+	"\x0esizes_in_order\x12(the new size is smaller than the old one\x1a\x1ethis.old_size <= this.new_size\"5\n" +
+	"\x1bGetConsistencyProofResponse\x12\x16\n" +
+	"\x06hashes\x18\x01 \x03(\fR\x06hashes\"\xe3\x01\n" +
+	"\x14ExportEntriesRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\x12$\n" +
+	"\ttree_size\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x01R\btreeSize\x12%\n" +
+	"\tpage_size\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize:h\xbaHe\x1ac\n" +
+	"\rafter_in_tree\x124the tree is smaller than the sequence to go on after\x1a\x1cthis.after <= this.tree_size\"/\n" +
+	"\x15ExportEntriesResponse\x12\x16\n" +
+	"\x06leaves\x18\x01 \x03(\fR\x06leaves2\xd6\x03\n" +
 	"\fAuditService\x12R\n" +
-	"\vListEntries\x12 .mdm.audit.v1.ListEntriesRequest\x1a!.mdm.audit.v1.ListEntriesResponseB&Z$ringfence/proto/mdm/audit/v1;auditv1b\x06proto3"
+	"\vListEntries\x12 .mdm.audit.v1.ListEntriesRequest\x1a!.mdm.audit.v1.ListEntriesResponse\x12F\n" +
+	"\aGetHead\x12\x1c.mdm.audit.v1.GetHeadRequest\x1a\x1d.mdm.audit.v1.GetHeadResponse\x12d\n" +
+	"\x11GetInclusionProof\x12&.mdm.audit.v1.GetInclusionProofRequest\x1a'.mdm.audit.v1.GetInclusionProofResponse\x12j\n" +
+	"\x13GetConsistencyProof\x12(.mdm.audit.v1.GetConsistencyProofRequest\x1a).mdm.audit.v1.GetConsistencyProofResponse\x12X\n" +
+	"\rExportEntries\x12\".mdm.audit.v1.ExportEntriesRequest\x1a#.mdm.audit.v1.ExportEntriesResponseB&Z$ringfence/proto/mdm/audit/v1;auditv1b\x06proto3"
 
 var (
 	file_mdm_audit_v1_audit_proto_rawDescOnce sync.Once
@@ -289,23 +759,39 @@ func file_mdm_audit_v1_audit_proto_rawDescGZIP() []byte {
 	return file_mdm_audit_v1_audit_proto_rawDescData
 }
 
-var file_mdm_audit_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_mdm_audit_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_mdm_audit_v1_audit_proto_goTypes = []any{
-	(*Entry)(nil),                 // 0: mdm.audit.v1.Entry
-	(*ListEntriesRequest)(nil),    // 1: mdm.audit.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 2: mdm.audit.v1.ListEntriesResponse
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*Entry)(nil),                       // 0: mdm.audit.v1.Entry
+	(*ListEntriesRequest)(nil),          // 1: mdm.audit.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),         // 2: mdm.audit.v1.ListEntriesResponse
+	(*GetHeadRequest)(nil),              // 3: mdm.audit.v1.GetHeadRequest
+	(*GetHeadResponse)(nil),             // 4: mdm.audit.v1.GetHeadResponse
+	(*GetInclusionProofRequest)(nil),    // 5: mdm.audit.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 6: mdm.audit.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 7: mdm.audit.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 8: mdm.audit.v1.GetConsistencyProofResponse
+	(*ExportEntriesRequest)(nil),        // 9: mdm.audit.v1.ExportEntriesRequest
+	(*ExportEntriesResponse)(nil),       // 10: mdm.audit.v1.ExportEntriesResponse
+	(*timestamppb.Timestamp)(nil),       // 11: google.protobuf.Timestamp
 }
 var file_mdm_audit_v1_audit_proto_depIdxs = []int32{
-	3, // 0: mdm.audit.v1.Entry.time:type_name -> google.protobuf.Timestamp
-	0, // 1: mdm.audit.v1.ListEntriesResponse.entries:type_name -> mdm.audit.v1.Entry
-	1, // 2: mdm.audit.v1.AuditService.ListEntries:input_type -> mdm.audit.v1.ListEntriesRequest
-	2, // 3: mdm.audit.v1.AuditService.ListEntries:output_type -> mdm.audit.v1.ListEntriesResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	11, // 0: mdm.audit.v1.Entry.time:type_name -> google.protobuf.Timestamp
+	0,  // 1: mdm.audit.v1.ListEntriesResponse.entries:type_name -> mdm.audit.v1.Entry
+	1,  // 2: mdm.audit.v1.AuditService.ListEntries:input_type -> mdm.audit.v1.ListEntriesRequest
+	3,  // 3: mdm.audit.v1.AuditService.GetHead:input_type -> mdm.audit.v1.GetHeadRequest
+	5,  // 4: mdm.audit.v1.AuditService.GetInclusionProof:input_type -> mdm.audit.v1.GetInclusionProofRequest
+	7,  // 5: mdm.audit.v1.AuditService.GetConsistencyProof:input_type -> mdm.audit.v1.GetConsistencyProofRequest
+	9,  // 6: mdm.audit.v1.AuditService.ExportEntries:input_type -> mdm.audit.v1.ExportEntriesRequest
+	2,  // 7: mdm.audit.v1.AuditService.ListEntries:output_type -> mdm.audit.v1.ListEntriesResponse
+	4,  // 8: mdm.audit.v1.AuditService.GetHead:output_type -> mdm.audit.v1.GetHeadResponse
+	6,  // 9: mdm.audit.v1.AuditService.GetInclusionProof:output_type -> mdm.audit.v1.GetInclusionProofResponse
+	8,  // 10: mdm.audit.v1.AuditService.GetConsistencyProof:output_type -> mdm.audit.v1.GetConsistencyProofResponse
+	10, // 11: mdm.audit.v1.AuditService.ExportEntries:output_type -> mdm.audit.v1.ExportEntriesResponse
+	7,  // [7:12] is the sub-list for method output_type
+	2,  // [2:7] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_mdm_audit_v1_audit_proto_init() }
@@ -319,7 +805,7 @@ func file_mdm_audit_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_audit_v1_audit_proto_rawDesc), len(file_mdm_audit_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

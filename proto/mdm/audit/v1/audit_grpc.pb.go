@@ -4,7 +4,9 @@
 // - protoc             (unknown)
 // source: mdm/audit/v1/audit.proto
 
-// Package mdm.audit.v1 is the record of what was done.
+// Package mdm.audit.v1 is the record of what was done: a list of entries that
+// is also an append-only Merkle log, so that anyone can check that none was
+// changed. Entry n is leaf n-1 of a tree as in RFC 6962.
 
 package auditv1
 
@@ -21,7 +23,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AuditService_ListEntries_FullMethodName = "/mdm.audit.v1.AuditService/ListEntries"
+	AuditService_ListEntries_FullMethodName         = "/mdm.audit.v1.AuditService/ListEntries"
+	AuditService_GetHead_FullMethodName             = "/mdm.audit.v1.AuditService/GetHead"
+	AuditService_GetInclusionProof_FullMethodName   = "/mdm.audit.v1.AuditService/GetInclusionProof"
+	AuditService_GetConsistencyProof_FullMethodName = "/mdm.audit.v1.AuditService/GetConsistencyProof"
+	AuditService_ExportEntries_FullMethodName       = "/mdm.audit.v1.AuditService/ExportEntries"
 )
 
 // AuditServiceClient is the client API for AuditService service.
@@ -36,6 +42,37 @@ type AuditServiceClient interface {
 	//
 	// Caller: an administrator.
 	ListEntries(ctx context.Context, in *ListEntriesRequest, opts ...grpc.CallOption) (*ListEntriesResponse, error)
+	// GetHead gives a signed head of the log that covers every entry there is
+	// now, and the key to verify it with. Take the key on trust once, or from the
+	// server's own command line, and remember both: that is what makes a change
+	// of the record visible. Signs a new head where the log has grown.
+	//
+	// Errors: FAILED_PRECONDITION AUDIT_LOG_BROKEN (the log does not contain what
+	// was signed before: nothing more is signed).
+	//
+	// Caller: an administrator.
+	GetHead(ctx context.Context, in *GetHeadRequest, opts ...grpc.CallOption) (*GetHeadResponse, error)
+	// GetInclusionProof gives an entry and the hashes that show it to be in the
+	// tree of a given size. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*GetInclusionProofResponse, error)
+	// GetConsistencyProof gives the hashes that show the tree of one size to be
+	// the beginning of the tree of another. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error)
+	// ExportEntries gives leaves in the order of their sequences, as many as fit
+	// one answer. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	ExportEntries(ctx context.Context, in *ExportEntriesRequest, opts ...grpc.CallOption) (*ExportEntriesResponse, error)
 }
 
 type auditServiceClient struct {
@@ -56,6 +93,46 @@ func (c *auditServiceClient) ListEntries(ctx context.Context, in *ListEntriesReq
 	return out, nil
 }
 
+func (c *auditServiceClient) GetHead(ctx context.Context, in *GetHeadRequest, opts ...grpc.CallOption) (*GetHeadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetHeadResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetHead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *auditServiceClient) GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*GetInclusionProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetInclusionProofResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetInclusionProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *auditServiceClient) GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetConsistencyProofResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetConsistencyProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *auditServiceClient) ExportEntries(ctx context.Context, in *ExportEntriesRequest, opts ...grpc.CallOption) (*ExportEntriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportEntriesResponse)
+	err := c.cc.Invoke(ctx, AuditService_ExportEntries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AuditServiceServer is the server API for AuditService service.
 // All implementations must embed UnimplementedAuditServiceServer
 // for forward compatibility.
@@ -68,6 +145,37 @@ type AuditServiceServer interface {
 	//
 	// Caller: an administrator.
 	ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error)
+	// GetHead gives a signed head of the log that covers every entry there is
+	// now, and the key to verify it with. Take the key on trust once, or from the
+	// server's own command line, and remember both: that is what makes a change
+	// of the record visible. Signs a new head where the log has grown.
+	//
+	// Errors: FAILED_PRECONDITION AUDIT_LOG_BROKEN (the log does not contain what
+	// was signed before: nothing more is signed).
+	//
+	// Caller: an administrator.
+	GetHead(context.Context, *GetHeadRequest) (*GetHeadResponse, error)
+	// GetInclusionProof gives an entry and the hashes that show it to be in the
+	// tree of a given size. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	GetInclusionProof(context.Context, *GetInclusionProofRequest) (*GetInclusionProofResponse, error)
+	// GetConsistencyProof gives the hashes that show the tree of one size to be
+	// the beginning of the tree of another. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error)
+	// ExportEntries gives leaves in the order of their sequences, as many as fit
+	// one answer. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest (tree size larger than the log).
+	//
+	// Caller: an administrator.
+	ExportEntries(context.Context, *ExportEntriesRequest) (*ExportEntriesResponse, error)
 	mustEmbedUnimplementedAuditServiceServer()
 }
 
@@ -80,6 +188,18 @@ type UnimplementedAuditServiceServer struct{}
 
 func (UnimplementedAuditServiceServer) ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEntries not implemented")
+}
+func (UnimplementedAuditServiceServer) GetHead(context.Context, *GetHeadRequest) (*GetHeadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHead not implemented")
+}
+func (UnimplementedAuditServiceServer) GetInclusionProof(context.Context, *GetInclusionProofRequest) (*GetInclusionProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetInclusionProof not implemented")
+}
+func (UnimplementedAuditServiceServer) GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetConsistencyProof not implemented")
+}
+func (UnimplementedAuditServiceServer) ExportEntries(context.Context, *ExportEntriesRequest) (*ExportEntriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportEntries not implemented")
 }
 func (UnimplementedAuditServiceServer) mustEmbedUnimplementedAuditServiceServer() {}
 func (UnimplementedAuditServiceServer) testEmbeddedByValue()                      {}
@@ -120,6 +240,78 @@ func _AuditService_ListEntries_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuditService_GetHead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHeadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetHead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetHead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetHead(ctx, req.(*GetHeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuditService_GetInclusionProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetInclusionProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetInclusionProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetInclusionProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetInclusionProof(ctx, req.(*GetInclusionProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuditService_GetConsistencyProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetConsistencyProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetConsistencyProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetConsistencyProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetConsistencyProof(ctx, req.(*GetConsistencyProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuditService_ExportEntries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportEntriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).ExportEntries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_ExportEntries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).ExportEntries(ctx, req.(*ExportEntriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AuditService_ServiceDesc is the grpc.ServiceDesc for AuditService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -130,6 +322,22 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListEntries",
 			Handler:    _AuditService_ListEntries_Handler,
+		},
+		{
+			MethodName: "GetHead",
+			Handler:    _AuditService_GetHead_Handler,
+		},
+		{
+			MethodName: "GetInclusionProof",
+			Handler:    _AuditService_GetInclusionProof_Handler,
+		},
+		{
+			MethodName: "GetConsistencyProof",
+			Handler:    _AuditService_GetConsistencyProof_Handler,
+		},
+		{
+			MethodName: "ExportEntries",
+			Handler:    _AuditService_ExportEntries_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

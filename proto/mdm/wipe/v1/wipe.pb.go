@@ -103,6 +103,128 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{0}
 }
 
+// Confirmation is how far the device's word is signed for.
+type Confirmation int32
+
+const (
+	// The device has signed nothing.
+	Confirmation_CONFIRMATION_UNSPECIFIED Confirmation = 0
+	// Committed, not confirmed: the device has signed what it will remove, and no
+	// receipt has come. Something, or all of it, may be gone. Never success.
+	Confirmation_CONFIRMATION_COMMITTED_NOT_CONFIRMED Confirmation = 1
+	// There is a receipt whose signature holds.
+	Confirmation_CONFIRMATION_CONFIRMED Confirmation = 2
+)
+
+// Enum value maps for Confirmation.
+var (
+	Confirmation_name = map[int32]string{
+		0: "CONFIRMATION_UNSPECIFIED",
+		1: "CONFIRMATION_COMMITTED_NOT_CONFIRMED",
+		2: "CONFIRMATION_CONFIRMED",
+	}
+	Confirmation_value = map[string]int32{
+		"CONFIRMATION_UNSPECIFIED":             0,
+		"CONFIRMATION_COMMITTED_NOT_CONFIRMED": 1,
+		"CONFIRMATION_CONFIRMED":               2,
+	}
+)
+
+func (x Confirmation) Enum() *Confirmation {
+	p := new(Confirmation)
+	*p = x
+	return p
+}
+
+func (x Confirmation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Confirmation) Descriptor() protoreflect.EnumDescriptor {
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[1].Descriptor()
+}
+
+func (Confirmation) Type() protoreflect.EnumType {
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[1]
+}
+
+func (x Confirmation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Confirmation.Descriptor instead.
+func (Confirmation) EnumDescriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{1}
+}
+
+// Refusal is why a device does not take what it was given for a good order.
+type Refusal int32
+
+const (
+	Refusal_REFUSAL_UNSPECIFIED Refusal = 0
+	// It is not signed by the order signer, or cannot be read.
+	Refusal_REFUSAL_SIGNATURE Refusal = 1
+	// It is another order than the one it was given as.
+	Refusal_REFUSAL_IDENTITY Refusal = 2
+	// It is for another device.
+	Refusal_REFUSAL_DEVICE Refusal = 3
+	// It is for another enrolment.
+	Refusal_REFUSAL_EPOCH Refusal = 4
+	// Its time is over, or it has none.
+	Refusal_REFUSAL_TIME Refusal = 5
+	// The device has acted on it, or on a later one, before.
+	Refusal_REFUSAL_SEQUENCE Refusal = 6
+)
+
+// Enum value maps for Refusal.
+var (
+	Refusal_name = map[int32]string{
+		0: "REFUSAL_UNSPECIFIED",
+		1: "REFUSAL_SIGNATURE",
+		2: "REFUSAL_IDENTITY",
+		3: "REFUSAL_DEVICE",
+		4: "REFUSAL_EPOCH",
+		5: "REFUSAL_TIME",
+		6: "REFUSAL_SEQUENCE",
+	}
+	Refusal_value = map[string]int32{
+		"REFUSAL_UNSPECIFIED": 0,
+		"REFUSAL_SIGNATURE":   1,
+		"REFUSAL_IDENTITY":    2,
+		"REFUSAL_DEVICE":      3,
+		"REFUSAL_EPOCH":       4,
+		"REFUSAL_TIME":        5,
+		"REFUSAL_SEQUENCE":    6,
+	}
+)
+
+func (x Refusal) Enum() *Refusal {
+	p := new(Refusal)
+	*p = x
+	return p
+}
+
+func (x Refusal) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Refusal) Descriptor() protoreflect.EnumDescriptor {
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[2].Descriptor()
+}
+
+func (Refusal) Type() protoreflect.EnumType {
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[2]
+}
+
+func (x Refusal) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Refusal.Descriptor instead.
+func (Refusal) EnumDescriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{2}
+}
+
 // Scope says what goes. There is nothing wider than a work profile.
 type Scope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -291,7 +413,18 @@ type Order struct {
 	// Present when done.
 	Receipt *Receipt `protobuf:"bytes,12,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// Why it failed, expired or was cancelled.
-	Outcome       string `protobuf:"bytes,13,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Outcome string `protobuf:"bytes,13,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// How far the device's word is signed for.
+	Confirmation Confirmation `protobuf:"varint,14,opt,name=confirmation,proto3,enum=mdm.wipe.v1.Confirmation" json:"confirmation,omitempty"`
+	// Present from ACKNOWLEDGED on, for a work-profile order.
+	Commitment *Commitment `protobuf:"bytes,15,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	// Grows with each order of a device; the device acts in this order.
+	Sequence uint64 `protobuf:"varint,16,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// How often the device refused what it was given as this order; at most 10
+	// are counted. That does not change the state.
+	RefusedCount uint32 `protobuf:"varint,17,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
+	// Why, the last time.
+	LastRefusal   string `protobuf:"bytes,18,opt,name=last_refusal,json=lastRefusal,proto3" json:"last_refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +550,41 @@ func (x *Order) GetOutcome() string {
 	return ""
 }
 
+func (x *Order) GetConfirmation() Confirmation {
+	if x != nil {
+		return x.Confirmation
+	}
+	return Confirmation_CONFIRMATION_UNSPECIFIED
+}
+
+func (x *Order) GetCommitment() *Commitment {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *Order) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Order) GetRefusedCount() uint32 {
+	if x != nil {
+		return x.RefusedCount
+	}
+	return 0
+}
+
+func (x *Order) GetLastRefusal() string {
+	if x != nil {
+		return x.LastRefusal
+	}
+	return ""
+}
+
 // OrderToSign is what the server signs and the device verifies: the content of
 // the CMS SignedData in SignedOrder. It is serialised deterministically.
 type OrderToSign struct {
@@ -427,7 +595,11 @@ type OrderToSign struct {
 	Scope    *Scope                 `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
 	IssuedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
 	// The device must not begin after this.
-	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// Required. Grows with each order of the device, over all its epochs. The
+	// device acts on an order only if this is greater than that of every order
+	// it has acted on.
+	Sequence      uint64 `protobuf:"varint,7,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,6 +674,13 @@ func (x *OrderToSign) GetNotAfter() *timestamppb.Timestamp {
 		return x.NotAfter
 	}
 	return nil
+}
+
+func (x *OrderToSign) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
 }
 
 // SignedOrder is an order as a device gets it.
@@ -737,6 +916,363 @@ func (x *Receipt) GetCertificatesRemoved() uint64 {
 	return 0
 }
 
+// Commitment says what the device is about to remove, before it removes it.
+type Commitment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. By the device's clock.
+	CommittedAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=committed_at,json=committedAt,proto3" json:"committed_at,omitempty"`
+	// Packages whose work data will go; the first in order, as far as there is
+	// room.
+	Packages     []string `protobuf:"bytes,2,rep,name=packages,proto3" json:"packages,omitempty"`
+	Files        uint64   `protobuf:"varint,3,opt,name=files,proto3" json:"files,omitempty"`
+	SizeBytes    uint64   `protobuf:"varint,4,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	Keys         uint64   `protobuf:"varint,5,opt,name=keys,proto3" json:"keys,omitempty"`
+	Certificates uint64   `protobuf:"varint,6,opt,name=certificates,proto3" json:"certificates,omitempty"`
+	// Required. The public half of a P-256 key that the device made for this one
+	// receipt, as a DER SubjectPublicKeyInfo.
+	ReceiptKey    []byte `protobuf:"bytes,7,opt,name=receipt_key,json=receiptKey,proto3" json:"receipt_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Commitment) Reset() {
+	*x = Commitment{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Commitment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Commitment) ProtoMessage() {}
+
+func (x *Commitment) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Commitment.ProtoReflect.Descriptor instead.
+func (*Commitment) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Commitment) GetCommittedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CommittedAt
+	}
+	return nil
+}
+
+func (x *Commitment) GetPackages() []string {
+	if x != nil {
+		return x.Packages
+	}
+	return nil
+}
+
+func (x *Commitment) GetFiles() uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Commitment) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *Commitment) GetKeys() uint64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
+func (x *Commitment) GetCertificates() uint64 {
+	if x != nil {
+		return x.Certificates
+	}
+	return 0
+}
+
+func (x *Commitment) GetReceiptKey() []byte {
+	if x != nil {
+		return x.ReceiptKey
+	}
+	return nil
+}
+
+// Completion says that a wipe is done.
+type Completion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Receipt *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// For a work profile: SHA-256 of the content of the commitment. Absent for
+	// app data.
+	CommitmentSha256 []byte `protobuf:"bytes,2,opt,name=commitment_sha256,json=commitmentSha256,proto3" json:"commitment_sha256,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Completion) Reset() {
+	*x = Completion{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Completion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Completion) ProtoMessage() {}
+
+func (x *Completion) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Completion.ProtoReflect.Descriptor instead.
+func (*Completion) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Completion) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *Completion) GetCommitmentSha256() []byte {
+	if x != nil {
+		return x.CommitmentSha256
+	}
+	return nil
+}
+
+// Statement is what a device signs about one order. Nothing else that is
+// signed with the same keys begins with the same format.
+type Statement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Always "ringfence.wipe.statement.v1".
+	Format   string `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
+	OrderId  string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Epoch    uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Sequence uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Scope    *Scope `protobuf:"bytes,6,opt,name=scope,proto3" json:"scope,omitempty"`
+	// SHA-256 of the OrderToSign that the device has verified.
+	OrderSha256 []byte `protobuf:"bytes,7,opt,name=order_sha256,json=orderSha256,proto3" json:"order_sha256,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*Statement_Commitment
+	//	*Statement_Completion
+	What          isStatement_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Statement) Reset() {
+	*x = Statement{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Statement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Statement) ProtoMessage() {}
+
+func (x *Statement) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Statement.ProtoReflect.Descriptor instead.
+func (*Statement) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Statement) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Statement) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *Statement) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *Statement) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Statement) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Statement) GetScope() *Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+func (x *Statement) GetOrderSha256() []byte {
+	if x != nil {
+		return x.OrderSha256
+	}
+	return nil
+}
+
+func (x *Statement) GetWhat() isStatement_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Statement) GetCommitment() *Commitment {
+	if x != nil {
+		if x, ok := x.What.(*Statement_Commitment); ok {
+			return x.Commitment
+		}
+	}
+	return nil
+}
+
+func (x *Statement) GetCompletion() *Completion {
+	if x != nil {
+		if x, ok := x.What.(*Statement_Completion); ok {
+			return x.Completion
+		}
+	}
+	return nil
+}
+
+type isStatement_What interface {
+	isStatement_What()
+}
+
+type Statement_Commitment struct {
+	// Before anything is removed. Signed by the device key.
+	Commitment *Commitment `protobuf:"bytes,8,opt,name=commitment,proto3,oneof"`
+}
+
+type Statement_Completion struct {
+	// Afterwards. Signed by the commitment's receipt key; for app data, by the
+	// device key.
+	Completion *Completion `protobuf:"bytes,9,opt,name=completion,proto3,oneof"`
+}
+
+func (*Statement_Commitment) isStatement_What() {}
+
+func (*Statement_Completion) isStatement_What() {}
+
+// SignedStatement is a Statement with its signature.
+type SignedStatement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The serialised Statement. These very bytes are signed, kept and
+	// shown; nobody serialises them again.
+	Content []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	// Required. By the device key, that of the client certificate of the very
+	// connection it is sent on, or by the receipt key. ECDSA with SHA-256, DER
+	// (RFC 3279 2.2.3); RSA PKCS #1 v1.5 with SHA-256 where the device key is RSA.
+	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedStatement) Reset() {
+	*x = SignedStatement{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedStatement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedStatement) ProtoMessage() {}
+
+func (x *SignedStatement) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
+func (*SignedStatement) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SignedStatement) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *SignedStatement) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 // ReportOrderRequest tells how far one order is.
 type ReportOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -748,14 +1284,18 @@ type ReportOrderRequest struct {
 	//	*ReportOrderRequest_NotNow
 	//	*ReportOrderRequest_Done
 	//	*ReportOrderRequest_Failed
-	Report        isReportOrderRequest_Report `protobuf_oneof:"report"`
+	//	*ReportOrderRequest_Refused
+	Report isReportOrderRequest_Report `protobuf_oneof:"report"`
+	// Required with acknowledged for a work profile: a Commitment. Required with
+	// done: a Completion whose receipt is the same as done.
+	Statement     *SignedStatement `protobuf:"bytes,6,opt,name=statement,proto3" json:"statement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportOrderRequest) Reset() {
 	*x = ReportOrderRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +1307,7 @@ func (x *ReportOrderRequest) String() string {
 func (*ReportOrderRequest) ProtoMessage() {}
 
 func (x *ReportOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +1320,7 @@ func (x *ReportOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOrderRequest.ProtoReflect.Descriptor instead.
 func (*ReportOrderRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{9}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReportOrderRequest) GetOrderId() string {
@@ -833,6 +1373,22 @@ func (x *ReportOrderRequest) GetFailed() *Failed {
 	return nil
 }
 
+func (x *ReportOrderRequest) GetRefused() *Refused {
+	if x != nil {
+		if x, ok := x.Report.(*ReportOrderRequest_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *ReportOrderRequest) GetStatement() *SignedStatement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
 type isReportOrderRequest_Report interface {
 	isReportOrderRequest_Report()
 }
@@ -857,6 +1413,12 @@ type ReportOrderRequest_Failed struct {
 	Failed *Failed `protobuf:"bytes,5,opt,name=failed,proto3,oneof"`
 }
 
+type ReportOrderRequest_Refused struct {
+	// Does not take what it was given for a good order. Nothing in it is
+	// trusted, and the order stays as it is.
+	Refused *Refused `protobuf:"bytes,7,opt,name=refused,proto3,oneof"`
+}
+
 func (*ReportOrderRequest_Acknowledged) isReportOrderRequest_Report() {}
 
 func (*ReportOrderRequest_NotNow) isReportOrderRequest_Report() {}
@@ -864,6 +1426,8 @@ func (*ReportOrderRequest_NotNow) isReportOrderRequest_Report() {}
 func (*ReportOrderRequest_Done) isReportOrderRequest_Report() {}
 
 func (*ReportOrderRequest_Failed) isReportOrderRequest_Report() {}
+
+func (*ReportOrderRequest_Refused) isReportOrderRequest_Report() {}
 
 // Acknowledged promises to act.
 type Acknowledged struct {
@@ -874,7 +1438,7 @@ type Acknowledged struct {
 
 func (x *Acknowledged) Reset() {
 	*x = Acknowledged{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1450,7 @@ func (x *Acknowledged) String() string {
 func (*Acknowledged) ProtoMessage() {}
 
 func (x *Acknowledged) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1463,7 @@ func (x *Acknowledged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acknowledged.ProtoReflect.Descriptor instead.
 func (*Acknowledged) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{10}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{14}
 }
 
 // NotNow puts the order back.
@@ -913,7 +1477,7 @@ type NotNow struct {
 
 func (x *NotNow) Reset() {
 	*x = NotNow{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1489,7 @@ func (x *NotNow) String() string {
 func (*NotNow) ProtoMessage() {}
 
 func (x *NotNow) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1502,7 @@ func (x *NotNow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotNow.ProtoReflect.Descriptor instead.
 func (*NotNow) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{11}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NotNow) GetReason() string {
@@ -959,7 +1523,7 @@ type Failed struct {
 
 func (x *Failed) Reset() {
 	*x = Failed{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1535,7 @@ func (x *Failed) String() string {
 func (*Failed) ProtoMessage() {}
 
 func (x *Failed) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,12 +1548,67 @@ func (x *Failed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failed.ProtoReflect.Descriptor instead.
 func (*Failed) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{12}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Failed) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+// Refused says that the device did nothing.
+type Refused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Reason Refusal `protobuf:"varint,1,opt,name=reason,proto3,enum=mdm.wipe.v1.Refusal" json:"reason,omitempty"`
+	// In the device's words, for administrators.
+	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Refused) GetReason() Refusal {
+	if x != nil {
+		return x.Reason
+	}
+	return Refusal_REFUSAL_UNSPECIFIED
+}
+
+func (x *Refused) GetDetail() string {
+	if x != nil {
+		return x.Detail
 	}
 	return ""
 }
@@ -1004,7 +1623,7 @@ type ReportOrderResponse struct {
 
 func (x *ReportOrderResponse) Reset() {
 	*x = ReportOrderResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1635,7 @@ func (x *ReportOrderResponse) String() string {
 func (*ReportOrderResponse) ProtoMessage() {}
 
 func (x *ReportOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1648,7 @@ func (x *ReportOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOrderResponse.ProtoReflect.Descriptor instead.
 func (*ReportOrderResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{13}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReportOrderResponse) GetState() State {
@@ -1052,7 +1671,7 @@ type PlanWipeRequest struct {
 
 func (x *PlanWipeRequest) Reset() {
 	*x = PlanWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1683,7 @@ func (x *PlanWipeRequest) String() string {
 func (*PlanWipeRequest) ProtoMessage() {}
 
 func (x *PlanWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1696,7 @@ func (x *PlanWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanWipeRequest.ProtoReflect.Descriptor instead.
 func (*PlanWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{14}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PlanWipeRequest) GetDeviceId() string {
@@ -1111,7 +1730,7 @@ type PlanWipeResponse struct {
 
 func (x *PlanWipeResponse) Reset() {
 	*x = PlanWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1742,7 @@ func (x *PlanWipeResponse) String() string {
 func (*PlanWipeResponse) ProtoMessage() {}
 
 func (x *PlanWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1755,7 @@ func (x *PlanWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanWipeResponse.ProtoReflect.Descriptor instead.
 func (*PlanWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{15}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PlanWipeResponse) GetDeviceId() string {
@@ -1196,7 +1815,7 @@ type CreateWipeRequest struct {
 
 func (x *CreateWipeRequest) Reset() {
 	*x = CreateWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1827,7 @@ func (x *CreateWipeRequest) String() string {
 func (*CreateWipeRequest) ProtoMessage() {}
 
 func (x *CreateWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1840,7 @@ func (x *CreateWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWipeRequest.ProtoReflect.Descriptor instead.
 func (*CreateWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{16}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateWipeRequest) GetRequestKey() string {
@@ -1276,7 +1895,7 @@ type CreateWipeResponse struct {
 
 func (x *CreateWipeResponse) Reset() {
 	*x = CreateWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1907,7 @@ func (x *CreateWipeResponse) String() string {
 func (*CreateWipeResponse) ProtoMessage() {}
 
 func (x *CreateWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1920,7 @@ func (x *CreateWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWipeResponse.ProtoReflect.Descriptor instead.
 func (*CreateWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{17}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateWipeResponse) GetOrder() *Order {
@@ -1322,7 +1941,7 @@ type GetWipeRequest struct {
 
 func (x *GetWipeRequest) Reset() {
 	*x = GetWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1953,7 @@ func (x *GetWipeRequest) String() string {
 func (*GetWipeRequest) ProtoMessage() {}
 
 func (x *GetWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1966,7 @@ func (x *GetWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeRequest.ProtoReflect.Descriptor instead.
 func (*GetWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{18}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetWipeRequest) GetId() string {
@@ -1367,7 +1986,7 @@ type GetWipeResponse struct {
 
 func (x *GetWipeResponse) Reset() {
 	*x = GetWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1998,7 @@ func (x *GetWipeResponse) String() string {
 func (*GetWipeResponse) ProtoMessage() {}
 
 func (x *GetWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +2011,7 @@ func (x *GetWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeResponse.ProtoReflect.Descriptor instead.
 func (*GetWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{19}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetWipeResponse) GetOrder() *Order {
@@ -1419,7 +2038,7 @@ type ListWipesRequest struct {
 
 func (x *ListWipesRequest) Reset() {
 	*x = ListWipesRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +2050,7 @@ func (x *ListWipesRequest) String() string {
 func (*ListWipesRequest) ProtoMessage() {}
 
 func (x *ListWipesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +2063,7 @@ func (x *ListWipesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWipesRequest.ProtoReflect.Descriptor instead.
 func (*ListWipesRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{20}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListWipesRequest) GetPageSize() uint32 {
@@ -1487,7 +2106,7 @@ type ListWipesResponse struct {
 
 func (x *ListWipesResponse) Reset() {
 	*x = ListWipesResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +2118,7 @@ func (x *ListWipesResponse) String() string {
 func (*ListWipesResponse) ProtoMessage() {}
 
 func (x *ListWipesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +2131,7 @@ func (x *ListWipesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWipesResponse.ProtoReflect.Descriptor instead.
 func (*ListWipesResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{21}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListWipesResponse) GetOrders() []*Order {
@@ -1542,7 +2161,7 @@ type CancelWipeRequest struct {
 
 func (x *CancelWipeRequest) Reset() {
 	*x = CancelWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +2173,7 @@ func (x *CancelWipeRequest) String() string {
 func (*CancelWipeRequest) ProtoMessage() {}
 
 func (x *CancelWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +2186,7 @@ func (x *CancelWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWipeRequest.ProtoReflect.Descriptor instead.
 func (*CancelWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{22}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CancelWipeRequest) GetId() string {
@@ -1594,7 +2213,7 @@ type CancelWipeResponse struct {
 
 func (x *CancelWipeResponse) Reset() {
 	*x = CancelWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +2225,7 @@ func (x *CancelWipeResponse) String() string {
 func (*CancelWipeResponse) ProtoMessage() {}
 
 func (x *CancelWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,12 +2238,215 @@ func (x *CancelWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWipeResponse.ProtoReflect.Descriptor instead.
 func (*CancelWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{23}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CancelWipeResponse) GetOrder() *Order {
 	if x != nil {
 		return x.Order
+	}
+	return nil
+}
+
+// GetWipeReceiptRequest names an order.
+type GetWipeReceiptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWipeReceiptRequest) Reset() {
+	*x = GetWipeReceiptRequest{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWipeReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWipeReceiptRequest) ProtoMessage() {}
+
+func (x *GetWipeReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWipeReceiptRequest.ProtoReflect.Descriptor instead.
+func (*GetWipeReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetWipeReceiptRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// Evidence is one signed statement and the key that proves it.
+type Evidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The serialised Statement, as it was signed.
+	Content   []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	// The key that the signature is by, as a DER SubjectPublicKeyInfo.
+	PublicKey []byte `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// The certificates of the device key, DER, leaf first; empty where the
+	// receipt key has signed, which the commitment vouches for.
+	CertificateChain [][]byte `protobuf:"bytes,4,rep,name=certificate_chain,json=certificateChain,proto3" json:"certificate_chain,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Evidence) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Evidence) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Evidence) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *Evidence) GetCertificateChain() [][]byte {
+	if x != nil {
+		return x.CertificateChain
+	}
+	return nil
+}
+
+// GetWipeReceiptResponse is all that a third party needs.
+type GetWipeReceiptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// CMS SignedData, DER, over the OrderToSign that the statements name by its
+	// SHA-256. The content is the one the device got; the signature around it is
+	// made when this is asked for.
+	SignedOrder []byte `protobuf:"bytes,2,opt,name=signed_order,json=signedOrder,proto3" json:"signed_order,omitempty"`
+	// For a work profile.
+	Commitment *Evidence `protobuf:"bytes,3,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	// Absent while the device has not confirmed.
+	Receipt *Evidence `protobuf:"bytes,4,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// The installation's root certificates, DER. Compare them with those that
+	// were published in another way.
+	Roots         [][]byte `protobuf:"bytes,5,rep,name=roots,proto3" json:"roots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWipeReceiptResponse) Reset() {
+	*x = GetWipeReceiptResponse{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWipeReceiptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWipeReceiptResponse) ProtoMessage() {}
+
+func (x *GetWipeReceiptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWipeReceiptResponse.ProtoReflect.Descriptor instead.
+func (*GetWipeReceiptResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetWipeReceiptResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *GetWipeReceiptResponse) GetSignedOrder() []byte {
+	if x != nil {
+		return x.SignedOrder
+	}
+	return nil
+}
+
+func (x *GetWipeReceiptResponse) GetCommitment() *Evidence {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *GetWipeReceiptResponse) GetReceipt() *Evidence {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *GetWipeReceiptResponse) GetRoots() [][]byte {
+	if x != nil {
+		return x.Roots
 	}
 	return nil
 }
@@ -1640,7 +2462,7 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x05scope\x12\x05\xbaH\x02\b\x01\"\r\n" +
 	"\vWorkProfile\"m\n" +
 	"\aAppData\x12b\n" +
-	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\xf4\x03\n" +
+	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\xd0\x05\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
@@ -1659,14 +2481,22 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\"\n" +
 	"\rnot_now_count\x18\v \x01(\rR\vnotNowCount\x12.\n" +
 	"\areceipt\x18\f \x01(\v2\x14.mdm.wipe.v1.ReceiptR\areceipt\x12\x18\n" +
-	"\aoutcome\x18\r \x01(\tR\aoutcome\"\xf7\x01\n" +
+	"\aoutcome\x18\r \x01(\tR\aoutcome\x12=\n" +
+	"\fconfirmation\x18\x0e \x01(\x0e2\x19.mdm.wipe.v1.ConfirmationR\fconfirmation\x127\n" +
+	"\n" +
+	"commitment\x18\x0f \x01(\v2\x17.mdm.wipe.v1.CommitmentR\n" +
+	"commitment\x12\x1a\n" +
+	"\bsequence\x18\x10 \x01(\x04R\bsequence\x12#\n" +
+	"\rrefused_count\x18\x11 \x01(\rR\frefusedCount\x12!\n" +
+	"\flast_refusal\x18\x12 \x01(\tR\vlastRefusal\"\x93\x02\n" +
 	"\vOrderToSign\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12(\n" +
 	"\x05scope\x18\x04 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\x127\n" +
 	"\tissued_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\x127\n" +
-	"\tnot_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"m\n" +
+	"\tnot_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1a\n" +
+	"\bsequence\x18\a \x01(\x04R\bsequence\"m\n" +
 	"\vSignedOrder\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vsigned_data\x18\x02 \x01(\fR\n" +
@@ -1682,13 +2512,50 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\rfiles_removed\x18\x03 \x01(\x04R\ffilesRemoved\x12#\n" +
 	"\rbytes_removed\x18\x04 \x01(\x04R\fbytesRemoved\x12!\n" +
 	"\fkeys_removed\x18\x05 \x01(\x04R\vkeysRemoved\x121\n" +
-	"\x14certificates_removed\x18\x06 \x01(\x04R\x13certificatesRemoved\"\xa6\x02\n" +
+	"\x14certificates_removed\x18\x06 \x01(\x04R\x13certificatesRemoved\"\xce\x02\n" +
+	"\n" +
+	"Commitment\x12E\n" +
+	"\fcommitted_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vcommittedAt\x12_\n" +
+	"\bpackages\x18\x02 \x03(\tBC\xbaH@\x92\x01=\x10\x88'\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\x12\x14\n" +
+	"\x05files\x18\x03 \x01(\x04R\x05files\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x04 \x01(\x04R\tsizeBytes\x12\x12\n" +
+	"\x04keys\x18\x05 \x01(\x04R\x04keys\x12\"\n" +
+	"\fcertificates\x18\x06 \x01(\x04R\fcertificates\x12+\n" +
+	"\vreceipt_key\x18\a \x01(\fB\n" +
+	"\xbaH\az\x05\x10\x01\x18\xc8\x01R\n" +
+	"receiptKey\"q\n" +
+	"\n" +
+	"Completion\x126\n" +
+	"\areceipt\x18\x01 \x01(\v2\x14.mdm.wipe.v1.ReceiptB\x06\xbaH\x03\xc8\x01\x01R\areceipt\x12+\n" +
+	"\x11commitment_sha256\x18\x02 \x01(\fR\x10commitmentSha256\"\xd8\x02\n" +
+	"\tStatement\x12\x16\n" +
+	"\x06format\x18\x01 \x01(\tR\x06format\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1b\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\bsequence\x18\x05 \x01(\x04R\bsequence\x12(\n" +
+	"\x05scope\x18\x06 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\x12!\n" +
+	"\forder_sha256\x18\a \x01(\fR\vorderSha256\x129\n" +
+	"\n" +
+	"commitment\x18\b \x01(\v2\x17.mdm.wipe.v1.CommitmentH\x00R\n" +
+	"commitment\x129\n" +
+	"\n" +
+	"completion\x18\t \x01(\v2\x17.mdm.wipe.v1.CompletionH\x00R\n" +
+	"completionB\x06\n" +
+	"\x04what\"b\n" +
+	"\x0fSignedStatement\x12%\n" +
+	"\acontent\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80\x18R\acontent\x12(\n" +
+	"\tsignature\x18\x02 \x01(\fB\n" +
+	"\xbaH\az\x05\x10\x01\x18\x80\bR\tsignature\"\x94\x03\n" +
 	"\x12ReportOrderRequest\x123\n" +
 	"\border_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\aorderId\x12?\n" +
 	"\facknowledged\x18\x02 \x01(\v2\x19.mdm.wipe.v1.AcknowledgedH\x00R\facknowledged\x12.\n" +
 	"\anot_now\x18\x03 \x01(\v2\x13.mdm.wipe.v1.NotNowH\x00R\x06notNow\x12*\n" +
 	"\x04done\x18\x04 \x01(\v2\x14.mdm.wipe.v1.ReceiptH\x00R\x04done\x12-\n" +
-	"\x06failed\x18\x05 \x01(\v2\x13.mdm.wipe.v1.FailedH\x00R\x06failedB\x0f\n" +
+	"\x06failed\x18\x05 \x01(\v2\x13.mdm.wipe.v1.FailedH\x00R\x06failed\x120\n" +
+	"\arefused\x18\a \x01(\v2\x14.mdm.wipe.v1.RefusedH\x00R\arefused\x12:\n" +
+	"\tstatement\x18\x06 \x01(\v2\x1c.mdm.wipe.v1.SignedStatementR\tstatementB\x0f\n" +
 	"\x06report\x12\x05\xbaH\x02\b\x01\"\x0e\n" +
 	"\fAcknowledged\",\n" +
 	"\x06NotNow\x12\"\n" +
@@ -1696,7 +2563,11 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\",\n" +
 	"\x06Failed\x12\"\n" +
 	"\x06reason\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"?\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"e\n" +
+	"\aRefused\x128\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x14.mdm.wipe.v1.RefusalB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\x12 \n" +
+	"\x06detail\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06detail\"?\n" +
 	"\x13ReportOrderResponse\x12(\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x12.mdm.wipe.v1.StateR\x05state\"z\n" +
 	"\x0fPlanWipeRequest\x125\n" +
@@ -1737,7 +2608,23 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\">\n" +
 	"\x12CancelWipeResponse\x12(\n" +
-	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order*\xa8\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\"A\n" +
+	"\x15GetWipeReceiptRequest\x12(\n" +
+	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\"\x8e\x01\n" +
+	"\bEvidence\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x03 \x01(\fR\tpublicKey\x12+\n" +
+	"\x11certificate_chain\x18\x04 \x03(\fR\x10certificateChain\"\xe3\x01\n" +
+	"\x16GetWipeReceiptResponse\x12(\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\x12!\n" +
+	"\fsigned_order\x18\x02 \x01(\fR\vsignedOrder\x125\n" +
+	"\n" +
+	"commitment\x18\x03 \x01(\v2\x15.mdm.wipe.v1.EvidenceR\n" +
+	"commitment\x12/\n" +
+	"\areceipt\x18\x04 \x01(\v2\x15.mdm.wipe.v1.EvidenceR\areceipt\x12\x14\n" +
+	"\x05roots\x18\x05 \x03(\fR\x05roots*\xa8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x01\x12\x13\n" +
@@ -1747,10 +2634,22 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"STATE_DONE\x10\x04\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x05\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\x06\x12\x11\n" +
-	"\rSTATE_EXPIRED\x10\a2\xb1\x01\n" +
+	"\rSTATE_EXPIRED\x10\a*r\n" +
+	"\fConfirmation\x12\x1c\n" +
+	"\x18CONFIRMATION_UNSPECIFIED\x10\x00\x12(\n" +
+	"$CONFIRMATION_COMMITTED_NOT_CONFIRMED\x10\x01\x12\x1a\n" +
+	"\x16CONFIRMATION_CONFIRMED\x10\x02*\x9e\x01\n" +
+	"\aRefusal\x12\x17\n" +
+	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11REFUSAL_SIGNATURE\x10\x01\x12\x14\n" +
+	"\x10REFUSAL_IDENTITY\x10\x02\x12\x12\n" +
+	"\x0eREFUSAL_DEVICE\x10\x03\x12\x11\n" +
+	"\rREFUSAL_EPOCH\x10\x04\x12\x10\n" +
+	"\fREFUSAL_TIME\x10\x05\x12\x14\n" +
+	"\x10REFUSAL_SEQUENCE\x10\x062\xb1\x01\n" +
 	"\vWipeService\x12P\n" +
 	"\vFetchOrders\x12\x1f.mdm.wipe.v1.FetchOrdersRequest\x1a .mdm.wipe.v1.FetchOrdersResponse\x12P\n" +
-	"\vReportOrder\x12\x1f.mdm.wipe.v1.ReportOrderRequest\x1a .mdm.wipe.v1.ReportOrderResponse2\x8b\x03\n" +
+	"\vReportOrder\x12\x1f.mdm.wipe.v1.ReportOrderRequest\x1a .mdm.wipe.v1.ReportOrderResponse2\xe6\x03\n" +
 	"\x10WipeAdminService\x12G\n" +
 	"\bPlanWipe\x12\x1c.mdm.wipe.v1.PlanWipeRequest\x1a\x1d.mdm.wipe.v1.PlanWipeResponse\x12M\n" +
 	"\n" +
@@ -1758,7 +2657,8 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\aGetWipe\x12\x1b.mdm.wipe.v1.GetWipeRequest\x1a\x1c.mdm.wipe.v1.GetWipeResponse\x12J\n" +
 	"\tListWipes\x12\x1d.mdm.wipe.v1.ListWipesRequest\x1a\x1e.mdm.wipe.v1.ListWipesResponse\x12M\n" +
 	"\n" +
-	"CancelWipe\x12\x1e.mdm.wipe.v1.CancelWipeRequest\x1a\x1f.mdm.wipe.v1.CancelWipeResponseB$Z\"ringfence/proto/mdm/wipe/v1;wipev1b\x06proto3"
+	"CancelWipe\x12\x1e.mdm.wipe.v1.CancelWipeRequest\x1a\x1f.mdm.wipe.v1.CancelWipeResponse\x12Y\n" +
+	"\x0eGetWipeReceipt\x12\".mdm.wipe.v1.GetWipeReceiptRequest\x1a#.mdm.wipe.v1.GetWipeReceiptResponseB$Z\"ringfence/proto/mdm/wipe/v1;wipev1b\x06proto3"
 
 var (
 	file_mdm_wipe_v1_wipe_proto_rawDescOnce sync.Once
@@ -1772,83 +2672,108 @@ func file_mdm_wipe_v1_wipe_proto_rawDescGZIP() []byte {
 	return file_mdm_wipe_v1_wipe_proto_rawDescData
 }
 
-var file_mdm_wipe_v1_wipe_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mdm_wipe_v1_wipe_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_mdm_wipe_v1_wipe_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_mdm_wipe_v1_wipe_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_mdm_wipe_v1_wipe_proto_goTypes = []any{
-	(State)(0),                    // 0: mdm.wipe.v1.State
-	(*Scope)(nil),                 // 1: mdm.wipe.v1.Scope
-	(*WorkProfile)(nil),           // 2: mdm.wipe.v1.WorkProfile
-	(*AppData)(nil),               // 3: mdm.wipe.v1.AppData
-	(*Order)(nil),                 // 4: mdm.wipe.v1.Order
-	(*OrderToSign)(nil),           // 5: mdm.wipe.v1.OrderToSign
-	(*SignedOrder)(nil),           // 6: mdm.wipe.v1.SignedOrder
-	(*FetchOrdersRequest)(nil),    // 7: mdm.wipe.v1.FetchOrdersRequest
-	(*FetchOrdersResponse)(nil),   // 8: mdm.wipe.v1.FetchOrdersResponse
-	(*Receipt)(nil),               // 9: mdm.wipe.v1.Receipt
-	(*ReportOrderRequest)(nil),    // 10: mdm.wipe.v1.ReportOrderRequest
-	(*Acknowledged)(nil),          // 11: mdm.wipe.v1.Acknowledged
-	(*NotNow)(nil),                // 12: mdm.wipe.v1.NotNow
-	(*Failed)(nil),                // 13: mdm.wipe.v1.Failed
-	(*ReportOrderResponse)(nil),   // 14: mdm.wipe.v1.ReportOrderResponse
-	(*PlanWipeRequest)(nil),       // 15: mdm.wipe.v1.PlanWipeRequest
-	(*PlanWipeResponse)(nil),      // 16: mdm.wipe.v1.PlanWipeResponse
-	(*CreateWipeRequest)(nil),     // 17: mdm.wipe.v1.CreateWipeRequest
-	(*CreateWipeResponse)(nil),    // 18: mdm.wipe.v1.CreateWipeResponse
-	(*GetWipeRequest)(nil),        // 19: mdm.wipe.v1.GetWipeRequest
-	(*GetWipeResponse)(nil),       // 20: mdm.wipe.v1.GetWipeResponse
-	(*ListWipesRequest)(nil),      // 21: mdm.wipe.v1.ListWipesRequest
-	(*ListWipesResponse)(nil),     // 22: mdm.wipe.v1.ListWipesResponse
-	(*CancelWipeRequest)(nil),     // 23: mdm.wipe.v1.CancelWipeRequest
-	(*CancelWipeResponse)(nil),    // 24: mdm.wipe.v1.CancelWipeResponse
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
+	(State)(0),                     // 0: mdm.wipe.v1.State
+	(Confirmation)(0),              // 1: mdm.wipe.v1.Confirmation
+	(Refusal)(0),                   // 2: mdm.wipe.v1.Refusal
+	(*Scope)(nil),                  // 3: mdm.wipe.v1.Scope
+	(*WorkProfile)(nil),            // 4: mdm.wipe.v1.WorkProfile
+	(*AppData)(nil),                // 5: mdm.wipe.v1.AppData
+	(*Order)(nil),                  // 6: mdm.wipe.v1.Order
+	(*OrderToSign)(nil),            // 7: mdm.wipe.v1.OrderToSign
+	(*SignedOrder)(nil),            // 8: mdm.wipe.v1.SignedOrder
+	(*FetchOrdersRequest)(nil),     // 9: mdm.wipe.v1.FetchOrdersRequest
+	(*FetchOrdersResponse)(nil),    // 10: mdm.wipe.v1.FetchOrdersResponse
+	(*Receipt)(nil),                // 11: mdm.wipe.v1.Receipt
+	(*Commitment)(nil),             // 12: mdm.wipe.v1.Commitment
+	(*Completion)(nil),             // 13: mdm.wipe.v1.Completion
+	(*Statement)(nil),              // 14: mdm.wipe.v1.Statement
+	(*SignedStatement)(nil),        // 15: mdm.wipe.v1.SignedStatement
+	(*ReportOrderRequest)(nil),     // 16: mdm.wipe.v1.ReportOrderRequest
+	(*Acknowledged)(nil),           // 17: mdm.wipe.v1.Acknowledged
+	(*NotNow)(nil),                 // 18: mdm.wipe.v1.NotNow
+	(*Failed)(nil),                 // 19: mdm.wipe.v1.Failed
+	(*Refused)(nil),                // 20: mdm.wipe.v1.Refused
+	(*ReportOrderResponse)(nil),    // 21: mdm.wipe.v1.ReportOrderResponse
+	(*PlanWipeRequest)(nil),        // 22: mdm.wipe.v1.PlanWipeRequest
+	(*PlanWipeResponse)(nil),       // 23: mdm.wipe.v1.PlanWipeResponse
+	(*CreateWipeRequest)(nil),      // 24: mdm.wipe.v1.CreateWipeRequest
+	(*CreateWipeResponse)(nil),     // 25: mdm.wipe.v1.CreateWipeResponse
+	(*GetWipeRequest)(nil),         // 26: mdm.wipe.v1.GetWipeRequest
+	(*GetWipeResponse)(nil),        // 27: mdm.wipe.v1.GetWipeResponse
+	(*ListWipesRequest)(nil),       // 28: mdm.wipe.v1.ListWipesRequest
+	(*ListWipesResponse)(nil),      // 29: mdm.wipe.v1.ListWipesResponse
+	(*CancelWipeRequest)(nil),      // 30: mdm.wipe.v1.CancelWipeRequest
+	(*CancelWipeResponse)(nil),     // 31: mdm.wipe.v1.CancelWipeResponse
+	(*GetWipeReceiptRequest)(nil),  // 32: mdm.wipe.v1.GetWipeReceiptRequest
+	(*Evidence)(nil),               // 33: mdm.wipe.v1.Evidence
+	(*GetWipeReceiptResponse)(nil), // 34: mdm.wipe.v1.GetWipeReceiptResponse
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 36: google.protobuf.Duration
 }
 var file_mdm_wipe_v1_wipe_proto_depIdxs = []int32{
-	2,  // 0: mdm.wipe.v1.Scope.work_profile:type_name -> mdm.wipe.v1.WorkProfile
-	3,  // 1: mdm.wipe.v1.Scope.app_data:type_name -> mdm.wipe.v1.AppData
-	1,  // 2: mdm.wipe.v1.Order.scope:type_name -> mdm.wipe.v1.Scope
+	4,  // 0: mdm.wipe.v1.Scope.work_profile:type_name -> mdm.wipe.v1.WorkProfile
+	5,  // 1: mdm.wipe.v1.Scope.app_data:type_name -> mdm.wipe.v1.AppData
+	3,  // 2: mdm.wipe.v1.Order.scope:type_name -> mdm.wipe.v1.Scope
 	0,  // 3: mdm.wipe.v1.Order.state:type_name -> mdm.wipe.v1.State
-	25, // 4: mdm.wipe.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	25, // 5: mdm.wipe.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
-	25, // 6: mdm.wipe.v1.Order.changed_at:type_name -> google.protobuf.Timestamp
-	9,  // 7: mdm.wipe.v1.Order.receipt:type_name -> mdm.wipe.v1.Receipt
-	1,  // 8: mdm.wipe.v1.OrderToSign.scope:type_name -> mdm.wipe.v1.Scope
-	25, // 9: mdm.wipe.v1.OrderToSign.issued_at:type_name -> google.protobuf.Timestamp
-	25, // 10: mdm.wipe.v1.OrderToSign.not_after:type_name -> google.protobuf.Timestamp
-	6,  // 11: mdm.wipe.v1.FetchOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedOrder
-	25, // 12: mdm.wipe.v1.Receipt.finished_at:type_name -> google.protobuf.Timestamp
-	11, // 13: mdm.wipe.v1.ReportOrderRequest.acknowledged:type_name -> mdm.wipe.v1.Acknowledged
-	12, // 14: mdm.wipe.v1.ReportOrderRequest.not_now:type_name -> mdm.wipe.v1.NotNow
-	9,  // 15: mdm.wipe.v1.ReportOrderRequest.done:type_name -> mdm.wipe.v1.Receipt
-	13, // 16: mdm.wipe.v1.ReportOrderRequest.failed:type_name -> mdm.wipe.v1.Failed
-	0,  // 17: mdm.wipe.v1.ReportOrderResponse.state:type_name -> mdm.wipe.v1.State
-	1,  // 18: mdm.wipe.v1.PlanWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
-	1,  // 19: mdm.wipe.v1.CreateWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
-	26, // 20: mdm.wipe.v1.CreateWipeRequest.lifetime:type_name -> google.protobuf.Duration
-	4,  // 21: mdm.wipe.v1.CreateWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	4,  // 22: mdm.wipe.v1.GetWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	0,  // 23: mdm.wipe.v1.ListWipesRequest.state:type_name -> mdm.wipe.v1.State
-	4,  // 24: mdm.wipe.v1.ListWipesResponse.orders:type_name -> mdm.wipe.v1.Order
-	4,  // 25: mdm.wipe.v1.CancelWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	7,  // 26: mdm.wipe.v1.WipeService.FetchOrders:input_type -> mdm.wipe.v1.FetchOrdersRequest
-	10, // 27: mdm.wipe.v1.WipeService.ReportOrder:input_type -> mdm.wipe.v1.ReportOrderRequest
-	15, // 28: mdm.wipe.v1.WipeAdminService.PlanWipe:input_type -> mdm.wipe.v1.PlanWipeRequest
-	17, // 29: mdm.wipe.v1.WipeAdminService.CreateWipe:input_type -> mdm.wipe.v1.CreateWipeRequest
-	19, // 30: mdm.wipe.v1.WipeAdminService.GetWipe:input_type -> mdm.wipe.v1.GetWipeRequest
-	21, // 31: mdm.wipe.v1.WipeAdminService.ListWipes:input_type -> mdm.wipe.v1.ListWipesRequest
-	23, // 32: mdm.wipe.v1.WipeAdminService.CancelWipe:input_type -> mdm.wipe.v1.CancelWipeRequest
-	8,  // 33: mdm.wipe.v1.WipeService.FetchOrders:output_type -> mdm.wipe.v1.FetchOrdersResponse
-	14, // 34: mdm.wipe.v1.WipeService.ReportOrder:output_type -> mdm.wipe.v1.ReportOrderResponse
-	16, // 35: mdm.wipe.v1.WipeAdminService.PlanWipe:output_type -> mdm.wipe.v1.PlanWipeResponse
-	18, // 36: mdm.wipe.v1.WipeAdminService.CreateWipe:output_type -> mdm.wipe.v1.CreateWipeResponse
-	20, // 37: mdm.wipe.v1.WipeAdminService.GetWipe:output_type -> mdm.wipe.v1.GetWipeResponse
-	22, // 38: mdm.wipe.v1.WipeAdminService.ListWipes:output_type -> mdm.wipe.v1.ListWipesResponse
-	24, // 39: mdm.wipe.v1.WipeAdminService.CancelWipe:output_type -> mdm.wipe.v1.CancelWipeResponse
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	35, // 4: mdm.wipe.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	35, // 5: mdm.wipe.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
+	35, // 6: mdm.wipe.v1.Order.changed_at:type_name -> google.protobuf.Timestamp
+	11, // 7: mdm.wipe.v1.Order.receipt:type_name -> mdm.wipe.v1.Receipt
+	1,  // 8: mdm.wipe.v1.Order.confirmation:type_name -> mdm.wipe.v1.Confirmation
+	12, // 9: mdm.wipe.v1.Order.commitment:type_name -> mdm.wipe.v1.Commitment
+	3,  // 10: mdm.wipe.v1.OrderToSign.scope:type_name -> mdm.wipe.v1.Scope
+	35, // 11: mdm.wipe.v1.OrderToSign.issued_at:type_name -> google.protobuf.Timestamp
+	35, // 12: mdm.wipe.v1.OrderToSign.not_after:type_name -> google.protobuf.Timestamp
+	8,  // 13: mdm.wipe.v1.FetchOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedOrder
+	35, // 14: mdm.wipe.v1.Receipt.finished_at:type_name -> google.protobuf.Timestamp
+	35, // 15: mdm.wipe.v1.Commitment.committed_at:type_name -> google.protobuf.Timestamp
+	11, // 16: mdm.wipe.v1.Completion.receipt:type_name -> mdm.wipe.v1.Receipt
+	3,  // 17: mdm.wipe.v1.Statement.scope:type_name -> mdm.wipe.v1.Scope
+	12, // 18: mdm.wipe.v1.Statement.commitment:type_name -> mdm.wipe.v1.Commitment
+	13, // 19: mdm.wipe.v1.Statement.completion:type_name -> mdm.wipe.v1.Completion
+	17, // 20: mdm.wipe.v1.ReportOrderRequest.acknowledged:type_name -> mdm.wipe.v1.Acknowledged
+	18, // 21: mdm.wipe.v1.ReportOrderRequest.not_now:type_name -> mdm.wipe.v1.NotNow
+	11, // 22: mdm.wipe.v1.ReportOrderRequest.done:type_name -> mdm.wipe.v1.Receipt
+	19, // 23: mdm.wipe.v1.ReportOrderRequest.failed:type_name -> mdm.wipe.v1.Failed
+	20, // 24: mdm.wipe.v1.ReportOrderRequest.refused:type_name -> mdm.wipe.v1.Refused
+	15, // 25: mdm.wipe.v1.ReportOrderRequest.statement:type_name -> mdm.wipe.v1.SignedStatement
+	2,  // 26: mdm.wipe.v1.Refused.reason:type_name -> mdm.wipe.v1.Refusal
+	0,  // 27: mdm.wipe.v1.ReportOrderResponse.state:type_name -> mdm.wipe.v1.State
+	3,  // 28: mdm.wipe.v1.PlanWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
+	3,  // 29: mdm.wipe.v1.CreateWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
+	36, // 30: mdm.wipe.v1.CreateWipeRequest.lifetime:type_name -> google.protobuf.Duration
+	6,  // 31: mdm.wipe.v1.CreateWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	6,  // 32: mdm.wipe.v1.GetWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	0,  // 33: mdm.wipe.v1.ListWipesRequest.state:type_name -> mdm.wipe.v1.State
+	6,  // 34: mdm.wipe.v1.ListWipesResponse.orders:type_name -> mdm.wipe.v1.Order
+	6,  // 35: mdm.wipe.v1.CancelWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	6,  // 36: mdm.wipe.v1.GetWipeReceiptResponse.order:type_name -> mdm.wipe.v1.Order
+	33, // 37: mdm.wipe.v1.GetWipeReceiptResponse.commitment:type_name -> mdm.wipe.v1.Evidence
+	33, // 38: mdm.wipe.v1.GetWipeReceiptResponse.receipt:type_name -> mdm.wipe.v1.Evidence
+	9,  // 39: mdm.wipe.v1.WipeService.FetchOrders:input_type -> mdm.wipe.v1.FetchOrdersRequest
+	16, // 40: mdm.wipe.v1.WipeService.ReportOrder:input_type -> mdm.wipe.v1.ReportOrderRequest
+	22, // 41: mdm.wipe.v1.WipeAdminService.PlanWipe:input_type -> mdm.wipe.v1.PlanWipeRequest
+	24, // 42: mdm.wipe.v1.WipeAdminService.CreateWipe:input_type -> mdm.wipe.v1.CreateWipeRequest
+	26, // 43: mdm.wipe.v1.WipeAdminService.GetWipe:input_type -> mdm.wipe.v1.GetWipeRequest
+	28, // 44: mdm.wipe.v1.WipeAdminService.ListWipes:input_type -> mdm.wipe.v1.ListWipesRequest
+	30, // 45: mdm.wipe.v1.WipeAdminService.CancelWipe:input_type -> mdm.wipe.v1.CancelWipeRequest
+	32, // 46: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:input_type -> mdm.wipe.v1.GetWipeReceiptRequest
+	10, // 47: mdm.wipe.v1.WipeService.FetchOrders:output_type -> mdm.wipe.v1.FetchOrdersResponse
+	21, // 48: mdm.wipe.v1.WipeService.ReportOrder:output_type -> mdm.wipe.v1.ReportOrderResponse
+	23, // 49: mdm.wipe.v1.WipeAdminService.PlanWipe:output_type -> mdm.wipe.v1.PlanWipeResponse
+	25, // 50: mdm.wipe.v1.WipeAdminService.CreateWipe:output_type -> mdm.wipe.v1.CreateWipeResponse
+	27, // 51: mdm.wipe.v1.WipeAdminService.GetWipe:output_type -> mdm.wipe.v1.GetWipeResponse
+	29, // 52: mdm.wipe.v1.WipeAdminService.ListWipes:output_type -> mdm.wipe.v1.ListWipesResponse
+	31, // 53: mdm.wipe.v1.WipeAdminService.CancelWipe:output_type -> mdm.wipe.v1.CancelWipeResponse
+	34, // 54: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:output_type -> mdm.wipe.v1.GetWipeReceiptResponse
+	47, // [47:55] is the sub-list for method output_type
+	39, // [39:47] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_mdm_wipe_v1_wipe_proto_init() }
@@ -1860,19 +2785,24 @@ func file_mdm_wipe_v1_wipe_proto_init() {
 		(*Scope_WorkProfile)(nil),
 		(*Scope_AppData)(nil),
 	}
-	file_mdm_wipe_v1_wipe_proto_msgTypes[9].OneofWrappers = []any{
+	file_mdm_wipe_v1_wipe_proto_msgTypes[11].OneofWrappers = []any{
+		(*Statement_Commitment)(nil),
+		(*Statement_Completion)(nil),
+	}
+	file_mdm_wipe_v1_wipe_proto_msgTypes[13].OneofWrappers = []any{
 		(*ReportOrderRequest_Acknowledged)(nil),
 		(*ReportOrderRequest_NotNow)(nil),
 		(*ReportOrderRequest_Done)(nil),
 		(*ReportOrderRequest_Failed)(nil),
+		(*ReportOrderRequest_Refused)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_wipe_v1_wipe_proto_rawDesc), len(file_mdm_wipe_v1_wipe_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   24,
+			NumEnums:      3,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

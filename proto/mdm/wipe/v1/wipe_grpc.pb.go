@@ -46,11 +46,18 @@ type WipeServiceClient interface {
 	// a retry of that report is answered UNAUTHENTICATED with reason
 	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
+	// A work-profile order is acknowledged with a signed Commitment, and every
+	// receipt is signed: see SignedStatement. A device that will not carry out
+	// what it was given as an order says so with Refused; the order then stays
+	// as it is.
+	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
 	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
 	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
-	// comes before the deed, INVALID_ARGUMENT with BadRequest.
+	// comes before the deed, with reason ORDER_COMMITTED: another commitment is
+	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
+	// missing, is about something else, or its signature does not hold).
 	//
 	// Caller: an enrolled device.
 	ReportOrder(ctx context.Context, in *ReportOrderRequest, opts ...grpc.CallOption) (*ReportOrderResponse, error)
@@ -103,11 +110,18 @@ type WipeServiceServer interface {
 	// a retry of that report is answered UNAUTHENTICATED with reason
 	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
+	// A work-profile order is acknowledged with a signed Commitment, and every
+	// receipt is signed: see SignedStatement. A device that will not carry out
+	// what it was given as an order says so with Refused; the order then stays
+	// as it is.
+	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
 	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
 	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
-	// comes before the deed, INVALID_ARGUMENT with BadRequest.
+	// comes before the deed, with reason ORDER_COMMITTED: another commitment is
+	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
+	// missing, is about something else, or its signature does not hold).
 	//
 	// Caller: an enrolled device.
 	ReportOrder(context.Context, *ReportOrderRequest) (*ReportOrderResponse, error)
@@ -205,11 +219,12 @@ var WipeService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	WipeAdminService_PlanWipe_FullMethodName   = "/mdm.wipe.v1.WipeAdminService/PlanWipe"
-	WipeAdminService_CreateWipe_FullMethodName = "/mdm.wipe.v1.WipeAdminService/CreateWipe"
-	WipeAdminService_GetWipe_FullMethodName    = "/mdm.wipe.v1.WipeAdminService/GetWipe"
-	WipeAdminService_ListWipes_FullMethodName  = "/mdm.wipe.v1.WipeAdminService/ListWipes"
-	WipeAdminService_CancelWipe_FullMethodName = "/mdm.wipe.v1.WipeAdminService/CancelWipe"
+	WipeAdminService_PlanWipe_FullMethodName       = "/mdm.wipe.v1.WipeAdminService/PlanWipe"
+	WipeAdminService_CreateWipe_FullMethodName     = "/mdm.wipe.v1.WipeAdminService/CreateWipe"
+	WipeAdminService_GetWipe_FullMethodName        = "/mdm.wipe.v1.WipeAdminService/GetWipe"
+	WipeAdminService_ListWipes_FullMethodName      = "/mdm.wipe.v1.WipeAdminService/ListWipes"
+	WipeAdminService_CancelWipe_FullMethodName     = "/mdm.wipe.v1.WipeAdminService/CancelWipe"
+	WipeAdminService_GetWipeReceipt_FullMethodName = "/mdm.wipe.v1.WipeAdminService/GetWipeReceipt"
 )
 
 // WipeAdminServiceClient is the client API for WipeAdminService service.
@@ -253,6 +268,15 @@ type WipeAdminServiceClient interface {
 	//
 	// Caller: an administrator.
 	CancelWipe(ctx context.Context, in *CancelWipeRequest, opts ...grpc.CallOption) (*CancelWipeResponse, error)
+	// GetWipeReceipt gives what the device has signed for one order, with all
+	// that a third party needs to verify it. The server has verified it anew.
+	// Read only.
+	//
+	// Errors: NOT_FOUND, FAILED_PRECONDITION with reason ORDER_NOT_SIGNED_FOR:
+	// the device has signed nothing for this order.
+	//
+	// Caller: an administrator.
+	GetWipeReceipt(ctx context.Context, in *GetWipeReceiptRequest, opts ...grpc.CallOption) (*GetWipeReceiptResponse, error)
 }
 
 type wipeAdminServiceClient struct {
@@ -313,6 +337,16 @@ func (c *wipeAdminServiceClient) CancelWipe(ctx context.Context, in *CancelWipeR
 	return out, nil
 }
 
+func (c *wipeAdminServiceClient) GetWipeReceipt(ctx context.Context, in *GetWipeReceiptRequest, opts ...grpc.CallOption) (*GetWipeReceiptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetWipeReceiptResponse)
+	err := c.cc.Invoke(ctx, WipeAdminService_GetWipeReceipt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WipeAdminServiceServer is the server API for WipeAdminService service.
 // All implementations must embed UnimplementedWipeAdminServiceServer
 // for forward compatibility.
@@ -354,6 +388,15 @@ type WipeAdminServiceServer interface {
 	//
 	// Caller: an administrator.
 	CancelWipe(context.Context, *CancelWipeRequest) (*CancelWipeResponse, error)
+	// GetWipeReceipt gives what the device has signed for one order, with all
+	// that a third party needs to verify it. The server has verified it anew.
+	// Read only.
+	//
+	// Errors: NOT_FOUND, FAILED_PRECONDITION with reason ORDER_NOT_SIGNED_FOR:
+	// the device has signed nothing for this order.
+	//
+	// Caller: an administrator.
+	GetWipeReceipt(context.Context, *GetWipeReceiptRequest) (*GetWipeReceiptResponse, error)
 	mustEmbedUnimplementedWipeAdminServiceServer()
 }
 
@@ -378,6 +421,9 @@ func (UnimplementedWipeAdminServiceServer) ListWipes(context.Context, *ListWipes
 }
 func (UnimplementedWipeAdminServiceServer) CancelWipe(context.Context, *CancelWipeRequest) (*CancelWipeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelWipe not implemented")
+}
+func (UnimplementedWipeAdminServiceServer) GetWipeReceipt(context.Context, *GetWipeReceiptRequest) (*GetWipeReceiptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetWipeReceipt not implemented")
 }
 func (UnimplementedWipeAdminServiceServer) mustEmbedUnimplementedWipeAdminServiceServer() {}
 func (UnimplementedWipeAdminServiceServer) testEmbeddedByValue()                          {}
@@ -490,6 +536,24 @@ func _WipeAdminService_CancelWipe_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WipeAdminService_GetWipeReceipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetWipeReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WipeAdminServiceServer).GetWipeReceipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WipeAdminService_GetWipeReceipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WipeAdminServiceServer).GetWipeReceipt(ctx, req.(*GetWipeReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // WipeAdminService_ServiceDesc is the grpc.ServiceDesc for WipeAdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -516,6 +580,10 @@ var WipeAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelWipe",
 			Handler:    _WipeAdminService_CancelWipe_Handler,
+		},
+		{
+			MethodName: "GetWipeReceipt",
+			Handler:    _WipeAdminService_GetWipeReceipt_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
