@@ -39,7 +39,7 @@ func TestKill9(t *testing.T) {
 			}
 			c.verify(t, &p.server)
 			c.checkLog(t, &p.server)
-			c.live(t, p, time.Duration(30+rand.IntN(150))*time.Millisecond)
+			c.live(t, p, c.settle()+time.Duration(30+rand.IntN(150))*time.Millisecond)
 			if t.Failed() {
 				t.Fatalf("in era %d; the server's log:\n%s", era, p.log.tail(20))
 			}
@@ -77,6 +77,15 @@ type witnessedOrder struct {
 	id             string // "" until its creation was acknowledged
 	promised, done bool
 	acted          int // how often the phone acted
+}
+
+// settle is what a server's connections to the database take to be made before
+// anything can happen: next to nothing for a file.
+func (c *chaos) settle() time.Duration {
+	if isPostgres(c.dsn) {
+		return 150 * time.Millisecond
+	}
+	return 0
 }
 
 func (c *chaos) enrol(tb testing.TB, s *server) {
