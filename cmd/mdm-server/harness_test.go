@@ -41,10 +41,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if args := os.Getenv(serverEnv); args != "" {
-		os.Exit(runServerProcess(args))
-	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeProgram()
+	os.Exit(code)
 }
 
 // patience bounds how long a test waits for something that must come.

@@ -2,34 +2,44 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
+	"path/filepath"
 	"strings"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
-const serverEnv = "RINGFENCE_TEST_SERVER"
+// program builds mdm-server as make build does, once for all tests: what is
+// killed is the real thing, and not slowed by the race detector.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "mdm-server-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "mdm-server")
+	build := exec.Command("go", "build", "-trimpath", "-o", path, ".") //nolint:noctx // once for all tests, whichever began it
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
 
-// runServerProcess is the test binary standing in for mdm-server: args are the
-// command line as JSON.
-func runServerProcess(args string) int {
-	var list []string
-	if err := json.Unmarshal([]byte(args), &list); err != nil {
-		return 2
+// removeProgram clears away what program built, if it did.
+func removeProgram() {
+	if !programBuilt.Load() {
+		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, list, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return exitCode(err)
+	if path, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
 	}
-	return 0
 }
+
+var programBuilt atomic.Bool
 
 // serverProcess is a server in a process of its own, to be killed.
 type serverProcess struct {
@@ -42,13 +52,14 @@ type serverProcess struct {
 // listens.
 func startProcess(tb testing.TB, data string, args ...string) *serverProcess {
 	tb.Helper()
-	raw, err := json.Marshal(append([]string{"--data", data,
-		"--device-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ops-listen", "off"}, args...))
+	programBuilt.Store(true)
+	path, err := program()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &serverProcess{cmd: exec.CommandContext(tb.Context(), os.Args[0]), log: new(syncBuffer)}
-	p.cmd.Env = append(os.Environ(), serverEnv+"="+string(raw))
+	args = append([]string{"--data", data,
+		"--device-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ops-listen", "off"}, args...)
+	p := &serverProcess{cmd: exec.CommandContext(tb.Context(), path, args...), log: new(syncBuffer)}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)

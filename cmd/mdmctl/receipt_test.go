@@ -135,7 +135,7 @@ func TestNeverShownAsDone(t *testing.T) {
 		o.State, o.Receipt, o.RefusedCount, o.LastRefusal = state, nil, 1, "signature: broken"
 		o.Confirmation = wipev1.Confirmation_CONFIRMATION_COMMITTED_NOT_CONFIRMED
 		o.Commitment = &wipev1.Commitment{CommittedAt: timestamppb.New(now), Files: 3}
-		for _, line := range []string{"get wipes", "describe wipe " + order1, "watch wipe " + order1 + " --until done --interval 1ms --timeout 10ms"} {
+		for _, line := range []string{"get wipes", "describe wipe " + order1, "watch wipe " + order1 + " --until done --interval 10ms --timeout 1s"} {
 			out := b.run(strings.Fields(line)...)
 			if !strings.Contains(out.out, unconfirmed) || strings.Contains(out.out, "done") {
 				t.Errorf("%s, %s: %s", state, line, out.out)
