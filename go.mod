@@ -64,4 +64,5 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
+// Newer versions, which test dependencies ask for, were withdrawn.
 replace github.com/google/pprof => github.com/google/pprof v0.0.0-20260906184651-6331bc6350fe
