@@ -71,7 +71,7 @@ func newRoot(now time.Time) (holder, error) {
 		MaxPathLen:            1,
 	}
 	// P-256, not more: every phone verifies this signature at every connection,
-	// and P-384 costs it ten times the time.
+	// and P-384 costs it several times as much.
 	return sign(t, elliptic.P256(), nil)
 }
 
