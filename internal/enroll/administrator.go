@@ -1,21 +1,17 @@
 package enroll
 
 import (
-	"regexp"
 	"time"
 
 	"ringfence/internal/identity"
 )
-
-// namePattern is what the record and its filters can hold.
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,62}$`)
 
 // Administrator is one administrator's certificate. A name may have several,
 // so that a new one can be made before the old one ends.
 type Administrator struct {
 	// Serial is the certificate's serial number, lower-case hex.
 	Serial string
-	Name   string
+	Appointment
 	// Key is the hash of the public key.
 	Key       Digest
 	CreatedAt time.Time
@@ -32,5 +28,13 @@ func (a Administrator) Caller() (identity.Caller, error) {
 	if !a.RevokedAt.IsZero() {
 		return identity.Caller{}, ErrCertificateRevoked
 	}
-	return identity.Caller{Kind: identity.Admin, Name: a.Name, Serial: a.Serial}, nil
+	return identity.Caller{
+		Kind: identity.Admin, Name: a.Name, Serial: a.Serial,
+		Role: a.Role, Groups: a.Groups, Person: a.Person, Since: a.CreatedAt,
+	}, nil
+}
+
+// works reports whether the certificate lets the administrator in.
+func (a Administrator) works(now time.Time) bool {
+	return a.RevokedAt.IsZero() && now.Before(a.ExpiresAt)
 }

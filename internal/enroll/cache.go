@@ -11,7 +11,7 @@ const (
 	// cacheShards keeps callers out of each other's way.
 	cacheShards = 64
 	// The limits bound what is remembered: above them, any one is forgotten for
-	// a new one. The phones' holds a large fleet in some 20 MB.
+	// a new one. The phones' holds a large fleet in some 26 MB.
 	phoneCacheLimit = 1 << 16
 	adminCacheLimit = 1 << 10
 )

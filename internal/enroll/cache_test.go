@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ringfence/internal/identity"
 )
 
@@ -13,7 +15,7 @@ func TestCache(t *testing.T) {
 	phone := identity.Caller{Kind: identity.Device, Device: "device-1", Serial: "a1"}
 
 	c.put(c.ticket("a1"), phone)
-	if got, ok := c.get("a1"); !ok || got != phone {
+	if got, ok := c.get("a1"); !ok || !cmp.Equal(got, phone) {
 		t.Errorf("got %+v, %v", got, ok)
 	}
 	if _, ok := c.get("b2"); ok {

@@ -64,6 +64,12 @@ type Device struct {
 	// LastSeenAt is zero if it was never seen. It may lag by some seconds.
 	LastSeenAt time.Time
 
+	// DeletedAt and DeletedBy, the one who did it as the record names them, are
+	// zero unless the record was deleted; PurgedAt is unless it was purged.
+	DeletedAt time.Time
+	DeletedBy string
+	PurgedAt  time.Time
+
 	// Certificate is the current one. It stays on record after the end.
 	Certificate Certificate
 	// Next has been issued and not been used.

@@ -52,4 +52,18 @@
 // settles the end: what other rooms must do about it, such as voiding wipe
 // orders. The end is kept as unsettled until that has been done, so that a
 // crash in between only delays it: see [Service.Sweep].
+//
+// # Deleting
+//
+// Deleting a record loses no order. It marks the record; the rest follows at
+// once, or when the orders that wait for the device are settled: its enrolment
+// ends, and what the record holds of the person and the phone is erased. Until
+// then the record is a tombstone, and works. Id and epoch stay for good, so that
+// neither comes again.
+//
+// # Who may
+//
+// An administrator's credential has a role, a person and, it may be, groups. The
+// role is judged at the edge. The groups are judged here: devices and tokens of
+// other groups do not exist for the administrator.
 package enroll

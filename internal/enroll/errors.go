@@ -29,6 +29,19 @@ var (
 	ErrEpochMoved       = fault.New(fault.Conflict, "EPOCH_MOVED", "the device has enrolled again since")
 )
 
+// Why an administrator may not.
+var (
+	// ErrOutOfScope is for what is named outright. What is only looked for is
+	// not found.
+	ErrOutOfScope = fault.New(fault.Denied, "OUT_OF_SCOPE", "your credential does not cover this group")
+)
+
+// Why a choice of devices is none.
+var (
+	ErrNoSelection = fault.New(fault.Invalid, "NO_SELECTION", "name devices, or a group or a user, and not both")
+	ErrTooMany     = fault.New(fault.Invalid, "TOO_MANY_DEVICES", "more devices are named than one request may be about")
+)
+
 // What is not there.
 var (
 	ErrNoToken       = fault.New(fault.NotFound, "NO_TOKEN", "no such token")

@@ -154,6 +154,35 @@ func (s *settler) take() []string {
 	return took
 }
 
+// orders says for which epochs orders wait.
+type orders struct {
+	mu      sync.Mutex
+	failing bool
+	waiting map[string]bool
+}
+
+func (o *orders) pending(_ context.Context, id device.ID, epoch device.Epoch) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failing {
+		return false, errors.New("not now")
+	}
+	return o.waiting[fmt.Sprintf("%s/%d", id, epoch)], nil
+}
+
+// wait lets orders for an epoch wait, or settles them.
+func (o *orders) wait(c identity.Caller, on bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting[fmt.Sprintf("%s/%d", c.Device, c.Epoch)] = on
+}
+
+func (o *orders) fail(on bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failing = on
+}
+
 // room is a Service with all its surroundings.
 type room struct {
 	*enroll.Service
@@ -163,6 +192,7 @@ type room struct {
 	ca      *authority
 	bell    *bell
 	settler *settler
+	orders  *orders
 }
 
 // ids makes ids that sort by age.
@@ -173,7 +203,8 @@ func newID() string { return fmt.Sprintf("%032x", ids.Add(1)) }
 func newRoom(t *testing.T, db *sqldb.DB) *room {
 	t.Helper()
 	c := &clock{now: time.Date(2026, time.January, 2, 12, 0, 0, 0, time.UTC)}
-	return (&room{t: t, clock: c, ca: newAuthority(t, c.now)}).server(db)
+	o := &orders{waiting: map[string]bool{}}
+	return (&room{t: t, clock: c, ca: newAuthority(t, c.now), orders: o}).server(db)
 }
 
 // server gives another server of the same installation, on the same database
@@ -185,8 +216,8 @@ func (r *room) server(db *sqldb.DB) *room {
 	other.settler = &settler{}
 	store := enrolldb.New(db)
 	other.Service = enroll.New(enroll.Config{
-		Tokens: store, Devices: store, Enrolments: store, Administrators: store,
-		Authority: r.ca, Bell: other.bell, Settle: other.settler.settle,
+		Tokens: store, Devices: store, Fleet: store, Enrolments: store, Administrators: store,
+		Authority: r.ca, Bell: other.bell, Settle: other.settler.settle, Pending: r.orders.pending,
 		Now: r.clock.Now, NewID: newID, Random: rand.Reader, Cache: db.Exclusive(),
 	})
 	return &other
@@ -207,17 +238,27 @@ func must(t *testing.T, err error) {
 
 // alice is a context of an administrator's request.
 func alice(t *testing.T) context.Context {
-	return identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "alice", RequestID: "r1"})
+	return of(t)
+}
+
+// of is a context of a request of alice with a credential for these groups.
+func of(t *testing.T, groups ...string) context.Context {
+	return identity.With(t.Context(), identity.Caller{
+		Kind: identity.Admin, Name: "alice", Role: identity.Owner, Groups: groups, RequestID: "r1",
+	})
 }
 
 var requests atomic.Int64
 
 // token makes a token for n phones with work profiles and gives its secret.
-func (r *room) token(n uint32) (enroll.Token, string) {
+func (r *room) token(n uint32) (enroll.Token, string) { return r.tokenOf("sales", n) }
+
+// tokenOf makes a token of a group.
+func (r *room) tokenOf(group string, n uint32) (enroll.Token, string) {
 	r.t.Helper()
 	k, secret, err := r.CreateToken(alice(r.t), enroll.TokenSpec{
 		RequestKey: fmt.Sprintf("request-%d", requests.Add(1)),
-		Ownership:  device.Personal, Mode: device.WorkProfile, Group: "sales", User: "someone@example.com", MaxUses: n,
+		Ownership:  device.Personal, Mode: device.WorkProfile, Group: group, User: "someone@example.com", MaxUses: n,
 	})
 	must(r.t, err)
 	return k, secret

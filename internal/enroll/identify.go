@@ -94,16 +94,18 @@ func (s *Service) IdentifyAdmin(ctx context.Context, serial string) (identity.Ca
 	return caller, nil
 }
 
-// Device gives the record of a device, or [ErrNoDevice].
+// Device gives the record of a device, whoever asks, or [ErrNoDevice]. It is
+// for other rooms; for administrators there is FindDevice.
 func (s *Service) Device(ctx context.Context, id device.ID) (Device, error) {
 	return s.c.Devices.Device(ctx, id)
 }
 
-// ListDevices gives one page of devices and where the next one begins; that is
-// zero on the last page. q.Limit must be at least 1.
+// ListDevices gives one page of the devices that the administrator in ctx may
+// see, and where the next one begins; that is zero on the last page. q.Limit
+// must be at least 1; q.Groups is set here.
 func (s *Service) ListDevices(ctx context.Context, q DeviceQuery) ([]Device, Cursor, error) {
 	limit := q.Limit
-	q.Limit++
+	q.Limit, q.Groups = limit+1, scope(ctx)
 	found, err := s.c.Devices.ListDevices(ctx, q)
 	if err != nil {
 		return nil, Cursor{}, err

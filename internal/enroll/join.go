@@ -167,7 +167,7 @@ func (s *Service) enter(ctx context.Context, j *joining, token Token, now time.T
 	d := Open(before, entrance, now)
 	displaced := Displaced(before, now)
 	err = s.c.Enrolments.Join(ctx, Join{
-		Device: d, Issued: issued, Displaced: displaced, Entry: joinEntry(ctx, d, displaced),
+		Device: d, Issued: issued, Displaced: displaced, Entry: joinEntry(ctx, d, displaced, before.Tombstone()),
 	})
 	s.phones.forget(before.Certificate.Serial, before.Next.Serial)
 	if err != nil {
@@ -221,10 +221,13 @@ func (s *Service) admission(d Device, i Issued) Admission {
 	}
 }
 
-func joinEntry(ctx context.Context, d Device, displaced *Ending) audit.Entry {
+func joinEntry(ctx context.Context, d Device, displaced *Ending, lifted bool) audit.Entry {
 	detail := fmt.Sprintf("epoch %d, %s %s, group %s, token %s", d.Epoch, d.Ownership, d.Mode, d.Group, d.TokenID)
 	if displaced != nil {
 		detail += fmt.Sprintf(", cut epoch %d short", displaced.Epoch)
+	}
+	if lifted {
+		detail += ", lifted its record's deletion"
 	}
 	return byDevice(ctx, d, "enroll.join", detail)
 }

@@ -20,12 +20,12 @@ func (s *Service) Leave(ctx context.Context, caller identity.Caller) error {
 // the device as it is then. Epoch 0 means the latest. A device that is not
 // enrolled stays as it is.
 //
-// Errors: [ErrNoDevice], [ErrEpochMoved], Invalid (the reason), [ErrMoved].
+// Errors: [ErrNoDevice] (also one beyond the administrator's groups), [ErrEpochMoved], Invalid (the reason), [ErrMoved].
 func (s *Service) RetireDevice(ctx context.Context, id device.ID, epoch device.Epoch, reason string) (Device, error) {
 	if err := checkText("reason", reason, maxReason); err != nil {
 		return Device{}, err
 	}
-	d, err := s.end(ctx, id, Event{Verb: Retire, Epoch: epoch}, reason)
+	d, err := s.end(ctx, departure{id: id, event: Event{Verb: Retire, Epoch: epoch}, reason: reason, may: mustReach})
 	if errors.Is(err, ErrEnrollmentEnded) {
 		return d, nil
 	}
@@ -43,7 +43,7 @@ func (s *Service) End(ctx context.Context, id device.ID, epoch device.Epoch, cau
 	if err != nil {
 		return err
 	}
-	d, err := s.end(ctx, id, Event{Verb: verb, Epoch: epoch}, reason)
+	d, err := s.end(ctx, departure{id: id, event: Event{Verb: verb, Epoch: epoch}, reason: reason})
 	switch {
 	case errors.Is(err, ErrEnrollmentEnded):
 		return nil
@@ -66,25 +66,38 @@ func verbOf(cause State) (Verb, error) {
 // actions names the ends in the record.
 var actions = map[State]string{Left: "enroll.leave", Retired: "enroll.retire", Wiped: "enroll.wiped"}
 
-// end applies an event that ends an epoch. With a refusal it gives the device
-// as it is.
-func (s *Service) end(ctx context.Context, id device.ID, e Event, reason string) (Device, error) {
+// departure is an event that is to end an epoch of a device, and why.
+type departure struct {
+	id     device.ID
+	event  Event
+	reason string
+	// may, where given, says whether the caller may at all.
+	may func(context.Context, Device) error
+}
+
+// end ends an epoch. With a refusal it gives the device as it is.
+func (s *Service) end(ctx context.Context, l departure) (Device, error) {
 	var (
 		d    Device
 		over *Ending
 	)
 	err := retry(func() error {
-		before, err := s.c.Devices.Device(ctx, id)
+		before, err := s.c.Devices.Device(ctx, l.id)
 		if err != nil {
 			return err
 		}
-		if d, err = before.Apply(e, s.clock()); err != nil {
+		if l.may != nil {
+			if err := l.may(ctx, before); err != nil {
+				return err
+			}
+		}
+		if d, err = before.Apply(l.event, s.clock()); err != nil {
 			return err
 		}
-		over = &Ending{Device: id, Epoch: d.Epoch, Cause: d.State, Reason: oneLine(reason), EndedAt: d.EndedAt}
+		over = &Ending{Device: l.id, Epoch: d.Epoch, Cause: d.State, Reason: oneLine(l.reason), EndedAt: d.EndedAt}
 		detail := fmt.Sprintf("epoch %d: %s", d.Epoch, over.Reason)
 		return s.save(ctx, before, Change{
-			Device: d, Ending: over, Entry: by(ctx, actions[d.State], target(id), detail),
+			Device: d, Ending: over, Entry: by(ctx, actions[d.State], target(l.id), detail),
 		})
 	})
 	if err != nil {

@@ -45,6 +45,8 @@ type TokenQuery struct {
 	After Cursor
 	// Limit is how many at most. Required.
 	Limit int
+	// Groups leaves out all but those of these groups; nil does not.
+	Groups []string
 	// UsableOnly leaves out those that can no longer be redeemed at Now.
 	UsableOnly bool
 	Now        time.Time
@@ -55,7 +57,11 @@ type TokenQuery struct {
 type DeviceQuery struct {
 	After Cursor
 	// Limit is how many at most. Required.
-	Limit     int
+	Limit int
+	// Groups leaves out all but those of these groups; nil does not.
+	Groups []string
+	// Deleted takes deleted records in, which are left out otherwise.
+	Deleted   bool
 	Group     string
 	User      string
 	State     State

@@ -35,16 +35,22 @@ type Bell interface {
 // called more than once for the same end, also at the same time.
 type Settle func(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error
 
+// Pending reports whether orders wait for an epoch of a device: a record is not
+// purged before they are settled.
+type Pending func(ctx context.Context, id device.ID, epoch device.Epoch) (bool, error)
+
 // Config is what a Service is made of. Everything is required but the lifetimes
 // and Cache.
 type Config struct {
 	Tokens         Tokens
 	Devices        Devices
+	Fleet          Fleet
 	Enrolments     Enrolments
 	Administrators Administrators
 	Authority      Authority
 	Bell           Bell
 	Settle         Settle
+	Pending        Pending
 	// Now is the one clock: what phones think the time is does not matter.
 	Now func() time.Time
 	// NewID makes ids of devices and tokens: 32 lower-case hex digits.
@@ -65,6 +71,7 @@ type Service struct {
 	// Which certificates let whom in; nil where nothing may be remembered.
 	phones, admins *cache
 	seen           seen
+	enrolled       count
 }
 
 // New makes a Service.

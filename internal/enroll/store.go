@@ -48,6 +48,19 @@ type Devices interface {
 	ListDevices(ctx context.Context, q DeviceQuery) ([]Device, error)
 }
 
+// Fleet answers about many device records at once.
+type Fleet interface {
+	// CountEnrolled counts the devices that are enrolled.
+	CountEnrolled(ctx context.Context) (int, error)
+	// SelectDevices gives at most limit of the devices that the selector names,
+	// sorted by id, purged ones never: of IDs those there are, of a group or a
+	// user those enrolled.
+	SelectDevices(ctx context.Context, by DeviceSelector, limit int) ([]Device, error)
+	// Tombstones gives at most limit records that were deleted and not purged,
+	// sorted by id, after the given one; "" is the beginning.
+	Tombstones(ctx context.Context, after device.ID, limit int) ([]Device, error)
+}
+
 // Join is a new epoch, as it is to be stored.
 type Join struct {
 	// Device is the record in the new epoch. In its first epoch it is a new
@@ -59,7 +72,8 @@ type Join struct {
 	Entry     audit.Entry
 }
 
-// Change is an event in an epoch, as it is to be stored.
+// Change is an event in an epoch, or the deletion of a record, as it is to be
+// stored.
 type Change struct {
 	// Device takes the place of the version just below its own.
 	Device Device
@@ -73,11 +87,12 @@ type Change struct {
 // Enrolments changes device records.
 type Enrolments interface {
 	// Join counts one use of the token Device.TokenID and stores the epoch, all
-	// or nothing. A token that cannot be redeemed at Device.EnrolledAt, another
+	// or nothing. A mark of deletion goes. A token that cannot be redeemed at Device.EnrolledAt, another
 	// device of the same tag or id, and a record that has moved are ErrMoved; a
 	// key that was certified before is ErrKeyReused.
 	Join(ctx context.Context, j Join) error
-	// Save stores a change. A record that has moved is ErrMoved. A key that
+	// Save stores a change: all of the record but LastSeenAt and what Join
+	// alone may set. A record that has moved is ErrMoved. A key that
 	// belongs to another epoch is ErrKeyReused; the epoch's own is fine.
 	Save(ctx context.Context, c Change) error
 	// SaveSeen notes when devices were last seen. It never turns time back,

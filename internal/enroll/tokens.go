@@ -9,11 +9,14 @@ import (
 // CreateToken makes a token. The secret is given here and never again: a call
 // that repeats an earlier one gets the token as it is now and an empty secret.
 //
-// Errors: Invalid (with the field), [ErrRequestKeyReused].
+// Errors: Invalid (with the field), [ErrOutOfScope], [ErrRequestKeyReused].
 func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (Token, string, error) {
 	spec = spec.withDefaults()
 	if err := spec.check(); err != nil {
 		return Token{}, "", err
+	}
+	if !reaches(ctx, spec.Group) {
+		return Token{}, "", ErrOutOfScope
 	}
 	var (
 		token  Token
@@ -61,16 +64,25 @@ func (s *Service) createToken(ctx context.Context, spec TokenSpec) (Token, strin
 	}
 }
 
-// Token gives one token, or [ErrNoToken].
+// Token gives one token as far as the administrator in ctx may see it, or
+// [ErrNoToken].
 func (s *Service) Token(ctx context.Context, id string) (Token, error) {
-	return s.c.Tokens.Token(ctx, id)
+	t, err := s.c.Tokens.Token(ctx, id)
+	if err != nil {
+		return Token{}, err
+	}
+	if !reaches(ctx, t.Group) {
+		return Token{}, ErrNoToken
+	}
+	return t, nil
 }
 
-// ListTokens gives one page of tokens and where the next one begins; that is
-// zero on the last page. q.Limit must be at least 1; q.Now is set here.
+// ListTokens gives one page of the tokens that the administrator in ctx may
+// see, and where the next one begins; that is zero on the last page. q.Limit
+// must be at least 1; q.Now and q.Groups are set here.
 func (s *Service) ListTokens(ctx context.Context, q TokenQuery) ([]Token, Cursor, error) {
 	limit := q.Limit
-	q.Limit, q.Now = limit+1, s.clock()
+	q.Limit, q.Now, q.Groups = limit+1, s.clock(), scope(ctx)
 	found, err := s.c.Tokens.ListTokens(ctx, q)
 	if err != nil {
 		return nil, Cursor{}, err
@@ -84,5 +96,9 @@ func (s *Service) ListTokens(ctx context.Context, q TokenQuery) ([]Token, Cursor
 //
 // Errors: [ErrNoToken].
 func (s *Service) RevokeToken(ctx context.Context, id string) (Token, error) {
+	// A token's group is for good.
+	if _, err := s.Token(ctx, id); err != nil {
+		return Token{}, err
+	}
 	return s.c.Tokens.RevokeToken(ctx, id, s.clock(), by(ctx, "enroll.token.revoke", "token/"+id, ""))
 }

@@ -5,6 +5,7 @@ package identity
 import (
 	"context"
 	"slices"
+	"time"
 
 	"ringfence/internal/device"
 )
@@ -37,8 +38,17 @@ type Caller struct {
 	Mode      device.Mode
 	Group     string
 	User      string
-	// Name is the administrator's name.
+	// Name is the administrator's name: it tells credentials apart for people.
 	Name string
+	// Role is what the administrator may do.
+	Role Role
+	// Groups are the groups the administrator is for; nil is every group.
+	Groups []string
+	// Person is who the administrator is: one person may hold several
+	// credentials, and counts once where two people are needed.
+	Person string
+	// Since is when the administrator's credential was made.
+	Since time.Time
 	// Serial is the certificate's serial number, lower-case hex.
 	Serial string
 	// Peer is the network address an administrator calls from, without the

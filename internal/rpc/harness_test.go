@@ -151,7 +151,7 @@ func (l *listener) callers(_ context.Context, leaf *x509.Certificate) (identity.
 		return identity.Caller{}, Unauthenticated(EnrollmentEnded, "the enrolment is over")
 	}
 	if name == "admin" {
-		return identity.Caller{Kind: identity.Admin, Name: "alice"}, nil
+		return identity.Caller{Kind: identity.Admin, Name: "alice", Role: identity.Viewer}, nil
 	}
 	return identity.Caller{Kind: identity.Device, Device: device.ID(name), Epoch: 1, User: "somebody@example.com"}, nil
 }

@@ -34,7 +34,7 @@ func TestPeerIsNoPhone(t *testing.T) {
 		l := start(t, func(c *Config) {
 			c.Rules = Rules{
 				join: testRules[join], watch: testRules[watch],
-				leave: {Callers: []identity.Kind{identity.Device, identity.Admin}},
+				leave: {Callers: []identity.Kind{identity.Device, identity.Admin}, Verbs: []identity.Verb{identity.View}},
 			}
 		})
 		l.phones.leave = func(ctx context.Context) error {

@@ -98,18 +98,20 @@ func TestCheckRules(t *testing.T) {
 	}
 	delete(rules, leave)
 	rules[join] = Rule{}
+	rules[renew] = Rule{Callers: []identity.Kind{identity.Admin}}
 	err := CheckRules(rules, l, grpc.NewServer())
 	want := "rule table: " + strings.Join([]string{
 		"/mdm.enroll.v1.EnrollmentService/Gone has a rule and is not registered",
 		join + " has a rule that lets nobody in",
 		leave + " has no rule",
+		renew + " has a rule that lets administrators in and names no verb",
 	}, "; ")
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	delete(rules, "/mdm.enroll.v1.EnrollmentService/Gone")
 	one := Rule{Callers: []identity.Kind{identity.Device}}
-	rules[join], rules[leave] = one, one
+	rules[join], rules[leave], rules[renew] = one, one, one
 	if err := CheckRules(rules, l); err != nil {
 		t.Error(err)
 	}

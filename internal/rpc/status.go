@@ -37,6 +37,15 @@ var aboutTheCaller = map[string]bool{
 	CertificateUnknown: true, CertificateSuperseded: true, CertificateRevoked: true, EnrollmentEnded: true,
 }
 
+// The reasons of PermissionDenied answers to administrators.
+const (
+	// RoleMayNot: the role of the credential does not allow the method.
+	RoleMayNot = "ROLE_MAY_NOT"
+	// OutOfScope: the credential is bound to groups, and what is asked for is
+	// beyond them.
+	OutOfScope = "OUT_OF_SCOPE"
+)
+
 // The reasons of ResourceExhausted answers.
 const (
 	// TooManyStreams: the caller has its full number of streams open.
@@ -50,7 +59,6 @@ const (
 var ErrDraining error = &edgeError{code: codes.Unavailable, reason: "DRAINING", message: "the server is stopping: reconnect"}
 
 const (
-	codeDenied  = codes.PermissionDenied
 	maxFields   = 20  // details travel in headers, which clients bound
 	maxFieldLen = 200 // octets of a field's name and of its problem
 )
@@ -68,6 +76,10 @@ func (e *edgeError) Error() string { return e.message }
 // of the constants above.
 func Unauthenticated(reason, message string) error {
 	return &edgeError{code: codes.Unauthenticated, reason: reason, message: message}
+}
+
+func denied(reason, message string) error {
+	return &edgeError{code: codes.PermissionDenied, reason: reason, message: message}
 }
 
 func exhausted(reason, message string) error {

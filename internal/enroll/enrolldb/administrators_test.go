@@ -9,14 +9,16 @@ import (
 
 	"ringfence/internal/enroll"
 	"ringfence/internal/enroll/enrolldb"
+	"ringfence/internal/identity"
 	"ringfence/internal/sqldb"
 	"ringfence/internal/sqldb/dbtest"
 )
 
 func administrator(n int) enroll.Administrator {
 	return enroll.Administrator{
-		Serial: issued(n).Serial, Name: "alice", Key: issued(n).Key,
-		CreatedAt: noon.Add(time.Duration(n) * time.Second), CreatedBy: "server", ExpiresAt: noon.Add(time.Hour),
+		Serial: issued(n).Serial, Key: issued(n).Key,
+		Appointment: enroll.Appointment{Name: "alice", Role: identity.Operator, Person: "a.smith"},
+		CreatedAt:   noon.Add(time.Duration(n) * time.Second), CreatedBy: "server", ExpiresAt: noon.Add(time.Hour),
 	}
 }
 
@@ -24,6 +26,7 @@ func TestAdministrators(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		s := enrolldb.New(db)
 		want := []enroll.Administrator{administrator(1), administrator(2)}
+		want[1].Groups = []string{"hr", "sales"}
 		for _, n := range []int{1, 0} {
 			must(t, s.CreateAdministrator(t.Context(), want[n], entry("enroll.admin.create")))
 		}

@@ -70,6 +70,10 @@ func (s *Store) Joined(ctx context.Context, key enroll.Digest) (enroll.Joined, e
 // ListDevices implements [enroll.Devices].
 func (s *Store) ListDevices(ctx context.Context, q enroll.DeviceQuery) ([]enroll.Device, error) {
 	list := page(s.db.Read(ctx), q.After, false).Limit(q.Limit)
+	if !q.Deleted {
+		list = list.Where("deleted_at IS NULL")
+	}
+	list = within(list, q.Groups)
 	if q.Group != "" {
 		list = list.Where("group_name = ?", q.Group)
 	}
@@ -95,9 +99,13 @@ func (s *Store) ListDevices(ctx context.Context, q enroll.DeviceQuery) ([]enroll
 	if err := list.Find(&rows).Error; err != nil {
 		return nil, sqldb.Fault(err)
 	}
-	devices := make([]enroll.Device, len(rows))
+	return devices(rows), nil
+}
+
+func devices(rows []deviceRow) []enroll.Device {
+	all := make([]enroll.Device, len(rows))
 	for i, r := range rows {
-		devices[i] = r.device()
+		all[i] = r.device()
 	}
-	return devices, nil
+	return all
 }

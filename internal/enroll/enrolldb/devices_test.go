@@ -3,6 +3,7 @@ package enrolldb_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,14 @@ func fleet(t *testing.T, s *enrolldb.Store) []enroll.Device {
 		must(t, s.Save(t.Context(), c))
 		all[n] = c.Device
 	}
+	for _, n := range []int{2, 4} {
+		c := deletion(all[n])
+		must(t, s.Save(t.Context(), c))
+		all[n] = c.Device
+	}
+	c := purge(t, all[4])
+	must(t, s.Save(t.Context(), c))
+	all[4] = c.Device
 	return all
 }
 
@@ -76,6 +85,12 @@ var filters = map[string]enroll.DeviceQuery{
 	"mode":         {Mode: device.Dedicated},
 	"mode, left":   {Mode: device.Dedicated, State: enroll.Left},
 	"group, user":  {Group: "sales", User: "b@example.com"},
+	"groups":       {Groups: []string{"field", "kiosk"}},
+	"no groups":    {Groups: []string{}, Deleted: true},
+	"odd groups":   {Groups: []string{"' OR 1=1 --"}, Deleted: true},
+	"deleted too":  {Deleted: true},
+	"left, too":    {Deleted: true, State: enroll.Left},
+	"groups, too":  {Deleted: true, Groups: []string{"field", "kiosk"}, Mode: device.Dedicated},
 	"no match":     {Group: "sales", Mode: device.Dedicated},
 	"odd filters":  {Group: "' OR 1=1 --", User: "%"},
 	"all together": {Group: "field", User: "a@example.com", State: enroll.Enrolled, Ownership: device.Company, Mode: device.WorkProfile},
@@ -84,7 +99,8 @@ var filters = map[string]enroll.DeviceQuery{
 func matches(q enroll.DeviceQuery, d enroll.Device) bool {
 	return (q.Group == "" || q.Group == d.Group) && (q.User == "" || q.User == d.User) &&
 		(q.State == "" || q.State == d.State) && (q.Ownership == "" || q.Ownership == d.Ownership) &&
-		(q.Mode == "" || q.Mode == d.Mode)
+		(q.Mode == "" || q.Mode == d.Mode) && (q.Deleted || d.DeletedAt.IsZero()) &&
+		(q.Groups == nil || slices.Contains(q.Groups, d.Group))
 }
 
 func TestListDevices(t *testing.T) {

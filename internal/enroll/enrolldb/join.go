@@ -15,7 +15,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 const reopenDeviceSQL = `UPDATE enroll_devices SET
 version = ?, epoch = ?, state = ?, ownership = ?, mode = ?, group_name = ?, user_name = ?, token_id = ?,
 platform = ?, model = ?, os_version = ?, enrolled_at = ?, ended_at = NULL, serial = ?, expires_at = ?,
-next_serial = NULL, next_expires_at = NULL
+next_serial = NULL, next_expires_at = NULL, deleted_at = NULL, deleted_by = NULL
 WHERE id = ? AND version = ?`
 
 // In the first certificate of a key only: see the schema.

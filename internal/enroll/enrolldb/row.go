@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"fmt"
+	"strings"
 
 	"ringfence/internal/device"
 	"ringfence/internal/enroll"
@@ -86,6 +87,9 @@ type deviceRow struct {
 	ExpiresAt     int64
 	NextSerial    *string
 	NextExpiresAt *int64
+	DeletedAt     *int64
+	DeletedBy     *string
+	PurgedAt      *int64
 }
 
 func (deviceRow) TableName() string { return "enroll_devices" }
@@ -93,7 +97,7 @@ func (deviceRow) TableName() string { return "enroll_devices" }
 // deviceColumns are the columns of deviceRow, in the order of its fields.
 const deviceColumns = `d.id, d.version, d.created_at, d.hardware_tag, d.epoch, d.state, d.ownership, d.mode,
 d.group_name, d.user_name, d.token_id, d.platform, d.model, d.os_version, d.enrolled_at, d.ended_at,
-d.last_seen_at, d.serial, d.expires_at, d.next_serial, d.next_expires_at`
+d.last_seen_at, d.serial, d.expires_at, d.next_serial, d.next_expires_at, d.deleted_at, d.deleted_by, d.purged_at`
 
 // scan gives where deviceColumns are read to.
 func (r *deviceRow) scan() []any {
@@ -101,6 +105,7 @@ func (r *deviceRow) scan() []any {
 		&r.ID, &r.Version, &r.CreatedAt, &r.HardwareTag, &r.Epoch, &r.State, &r.Ownership, &r.Mode,
 		&r.GroupName, &r.UserName, &r.TokenID, &r.Platform, &r.Model, &r.OSVersion, &r.EnrolledAt, &r.EndedAt,
 		&r.LastSeenAt, &r.Serial, &r.ExpiresAt, &r.NextSerial, &r.NextExpiresAt,
+		&r.DeletedAt, &r.DeletedBy, &r.PurgedAt,
 	}
 }
 
@@ -111,7 +116,11 @@ func (r deviceRow) device() enroll.Device {
 		Ownership: device.Ownership(r.Ownership), Mode: device.Mode(r.Mode), Group: r.GroupName, User: r.UserName,
 		TokenID: r.TokenID, Platform: device.Platform(r.Platform), Model: r.Model, OSVersion: r.OSVersion,
 		EnrolledAt: fromMicros(r.EnrolledAt), EndedAt: fromAbsent(r.EndedAt), LastSeenAt: fromAbsent(r.LastSeenAt),
+		DeletedAt: fromAbsent(r.DeletedAt), PurgedAt: fromAbsent(r.PurgedAt),
 		Certificate: enroll.Certificate{Serial: r.Serial, ExpiresAt: fromMicros(r.ExpiresAt)},
+	}
+	if r.DeletedBy != nil {
+		d.DeletedBy = *r.DeletedBy
 	}
 	if r.NextSerial != nil {
 		d.Next = enroll.Certificate{Serial: *r.NextSerial, ExpiresAt: fromAbsent(r.NextExpiresAt)}
@@ -119,29 +128,33 @@ func (r deviceRow) device() enroll.Device {
 	return d
 }
 
-// nextSerial is NULL for none.
-func nextSerial(d enroll.Device) *string {
-	if d.Next == (enroll.Certificate{}) {
+// word is a text, NULL for none.
+func word(s string) *string {
+	if s == "" {
 		return nil
 	}
-	return &d.Next.Serial
+	return &s
 }
 
 type administratorRow struct {
-	Serial    string
-	Name      string
-	KeyHash   []byte
-	CreatedAt int64
-	CreatedBy string
-	ExpiresAt int64
-	RevokedAt *int64
+	Serial     string
+	Name       string
+	Role       string
+	Person     string
+	GroupNames string
+	KeyHash    []byte
+	CreatedAt  int64
+	CreatedBy  string
+	ExpiresAt  int64
+	RevokedAt  *int64
 }
 
 func (administratorRow) TableName() string { return "enroll_administrators" }
 
 func administratorToRow(a enroll.Administrator) administratorRow {
 	return administratorRow{
-		Serial: a.Serial, Name: a.Name, KeyHash: octets(a.Key),
+		Serial: a.Serial, Name: a.Name, Role: string(a.Role), Person: a.Person, GroupNames: joinGroups(a.Groups),
+		KeyHash:   octets(a.Key),
 		CreatedAt: micros(a.CreatedAt), CreatedBy: a.CreatedBy,
 		ExpiresAt: micros(a.ExpiresAt), RevokedAt: absent(a.RevokedAt),
 	}
@@ -149,10 +162,24 @@ func administratorToRow(a enroll.Administrator) administratorRow {
 
 func (r administratorRow) administrator() enroll.Administrator {
 	return enroll.Administrator{
-		Serial: r.Serial, Name: r.Name, Key: digest(r.KeyHash),
+		Serial: r.Serial, Key: digest(r.KeyHash),
+		Appointment: enroll.Appointment{
+			Name: r.Name, Role: enroll.Role(r.Role), Person: r.Person, Groups: splitGroups(r.GroupNames),
+		},
 		CreatedAt: fromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
 		ExpiresAt: fromMicros(r.ExpiresAt), RevokedAt: fromAbsent(r.RevokedAt),
 	}
+}
+
+// joinGroups writes the names of groups, which hold no space.
+func joinGroups(groups []string) string { return strings.Join(groups, " ") }
+
+// splitGroups reads what joinGroups writes: nil for none.
+func splitGroups(names string) []string {
+	if names == "" {
+		return nil
+	}
+	return strings.Split(names, " ")
 }
 
 type endingRow struct {

@@ -9,7 +9,8 @@ import (
 )
 
 const saveDeviceSQL = `UPDATE enroll_devices SET
-version = ?, state = ?, ended_at = ?, serial = ?, expires_at = ?, next_serial = ?, next_expires_at = ?
+version = ?, state = ?, ended_at = ?, serial = ?, expires_at = ?, next_serial = ?, next_expires_at = ?,
+hardware_tag = ?, user_name = ?, model = ?, os_version = ?, deleted_at = ?, deleted_by = ?, purged_at = ?
 WHERE id = ? AND version = ?`
 
 // Save implements [enroll.Enrolments].
@@ -18,7 +19,8 @@ func (s *Store) Save(ctx context.Context, c enroll.Change) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec(saveDeviceSQL,
 			d.Version, string(d.State), absent(d.EndedAt), d.Certificate.Serial, micros(d.Certificate.ExpiresAt),
-			nextSerial(d), absent(d.Next.ExpiresAt), string(d.ID), d.Version-1)
+			word(d.Next.Serial), absent(d.Next.ExpiresAt), octets(d.Tag), d.User, d.Model, d.OSVersion,
+			absent(d.DeletedAt), word(d.DeletedBy), absent(d.PurgedAt), string(d.ID), d.Version-1)
 		if err != nil {
 			return err
 		}

@@ -39,18 +39,33 @@ func leaving(t *testing.T, d enroll.Device) enroll.Change {
 	return enroll.Change{Device: after, Ending: &over, Entry: entry("enroll.leave")}
 }
 
+// deletion makes the change that makes a record a tombstone.
+func deletion(d enroll.Device) enroll.Change {
+	return enroll.Change{Device: d.Delete("admin:alice", noon.Add(time.Hour)), Entry: entry("enroll.delete")}
+}
+
+// purge makes the change that leaves nothing of a tombstone.
+func purge(t *testing.T, d enroll.Device) enroll.Change {
+	t.Helper()
+	after, err := d.Purge(noon.Add(2 * time.Hour))
+	must(t, err)
+	return enroll.Change{Device: after, Entry: entry("enroll.purge")}
+}
+
 func TestSave(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		s := enrolldb.New(db)
 		d := joined(t, s, join(1, given(t, s, token(1)), "tag"))
 		// A life: renew, renew again with the same key, use, renew with the
-		// first key, leave.
+		// first key, be deleted, leave, be purged.
 		for i, make := range []func(enroll.Device) enroll.Change{
 			func(d enroll.Device) enroll.Change { return renewal(t, d, issued(2)) },
 			func(d enroll.Device) enroll.Change { return renewal(t, d, withSerial(issued(2), "c3")) },
 			func(d enroll.Device) enroll.Change { return use(t, d) },
 			func(d enroll.Device) enroll.Change { return renewal(t, d, withSerial(issued(1), "c4")) },
+			deletion,
 			func(d enroll.Device) enroll.Change { return leaving(t, d) },
+			func(d enroll.Device) enroll.Change { return purge(t, d) },
 		} {
 			c := make(d)
 			must(t, s.Save(t.Context(), c))

@@ -26,6 +26,7 @@ type Store struct {
 var (
 	_ enroll.Tokens         = (*Store)(nil)
 	_ enroll.Devices        = (*Store)(nil)
+	_ enroll.Fleet          = (*Store)(nil)
 	_ enroll.Enrolments     = (*Store)(nil)
 	_ enroll.Administrators = (*Store)(nil)
 )
@@ -53,6 +54,15 @@ func page(q *gorm.DB, after enroll.Cursor, newestFirst bool) *gorm.DB {
 		q = q.Where(beyond, micros(after.At), after.ID)
 	}
 	return q.Order(order)
+}
+
+// within leaves out all but what is of these groups; nil leaves nothing out,
+// and of no group at all is nothing.
+func within(q *gorm.DB, groups []string) *gorm.DB {
+	if groups == nil {
+		return q
+	}
+	return q.Where("group_name IN ?", groups)
 }
 
 // micros is how a time is stored.

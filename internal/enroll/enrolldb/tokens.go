@@ -61,7 +61,7 @@ func (s *Store) token(ctx context.Context, text, key string) (enroll.Token, erro
 
 // ListTokens implements [enroll.Tokens].
 func (s *Store) ListTokens(ctx context.Context, q enroll.TokenQuery) ([]enroll.Token, error) {
-	list := page(s.db.Read(ctx), q.After, true).Limit(q.Limit)
+	list := within(page(s.db.Read(ctx), q.After, true), q.Groups).Limit(q.Limit)
 	if q.UsableOnly {
 		// No token outlives the longest life: the index ends the search there.
 		list = list.Where("revoked_at IS NULL AND uses < max_uses AND expires_at > ? AND created_at > ?",

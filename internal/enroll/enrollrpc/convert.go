@@ -104,6 +104,7 @@ func queryFromWire(r *enrollv1.ListDevicesRequest) enroll.DeviceQuery {
 		State:     states.fromWire(r.GetState()),
 		Ownership: ownerships.fromWire(r.GetOwnership()),
 		Mode:      modes.fromWire(r.GetMode()),
+		Deleted:   r.GetShowDeleted(),
 	}
 }
 
@@ -115,5 +116,6 @@ func deviceToWire(d enroll.Device) *enrollv1.Device {
 		EnrolledAt: timeToWire(d.EnrolledAt), EndedAt: timeToWire(d.EndedAt), LastSeenAt: timeToWire(d.LastSeenAt),
 		CertificateSerial:    d.Certificate.Serial,
 		CertificateExpiresAt: timeToWire(d.Certificate.ExpiresAt),
+		DeletedAt:            timeToWire(d.DeletedAt), DeletedBy: d.DeletedBy, PurgedAt: timeToWire(d.PurgedAt),
 	}
 }

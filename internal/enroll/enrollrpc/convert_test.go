@@ -99,6 +99,7 @@ func TestDeviceToWire(t *testing.T) {
 		Platform: device.Android, Model: "Pixel 9", OSVersion: "15",
 		EnrolledAt: noon, EndedAt: noon.Add(time.Hour), LastSeenAt: noon.Add(time.Minute),
 		Certificate: enroll.Certificate{Serial: "a1", ExpiresAt: noon.Add(2 * time.Hour)}, Version: 3,
+		DeletedAt: noon.Add(3 * time.Hour), DeletedBy: "admin:alice", PurgedAt: noon.Add(4 * time.Hour),
 	}
 	want := &enrollv1.Device{
 		Id: "device-1", Epoch: 2, State: enrollv1.DeviceState_DEVICE_STATE_WIPED,
@@ -107,11 +108,15 @@ func TestDeviceToWire(t *testing.T) {
 		EnrolledAt: timestamppb.New(noon), EndedAt: timestamppb.New(noon.Add(time.Hour)),
 		LastSeenAt: timestamppb.New(noon.Add(time.Minute)), CertificateSerial: "a1",
 		CertificateExpiresAt: timestamppb.New(noon.Add(2 * time.Hour)), TokenId: "token-1",
+		DeletedAt: timestamppb.New(noon.Add(3 * time.Hour)), DeletedBy: "admin:alice",
+		PurgedAt: timestamppb.New(noon.Add(4 * time.Hour)),
 	}
 	check(t, want, deviceToWire(d))
 	d.State, d.EndedAt, d.LastSeenAt = enroll.Enrolled, time.Time{}, time.Time{}
 	want.State, want.EndedAt, want.LastSeenAt = enrollv1.DeviceState_DEVICE_STATE_ENROLLED, nil, nil
-	check(t, want, deviceToWire(d), "ended_at", "last_seen_at")
+	d.DeletedAt, d.DeletedBy, d.PurgedAt = time.Time{}, "", time.Time{}
+	want.DeletedAt, want.DeletedBy, want.PurgedAt = nil, "", nil
+	check(t, want, deviceToWire(d), "ended_at", "last_seen_at", "deleted_at", "deleted_by", "purged_at")
 }
 
 func TestJoinToWire(t *testing.T) {
@@ -140,6 +145,7 @@ func TestFromWire(t *testing.T) {
 	query := &enrollv1.ListDevicesRequest{
 		PageSize: 7, PageToken: "t", Group: "g", User: "u", State: enrollv1.DeviceState_DEVICE_STATE_RETIRED,
 		Ownership: enrollv1.Ownership_OWNERSHIP_PERSONAL, Mode: enrollv1.Mode_MODE_WORK_PROFILE,
+		ShowDeleted: true,
 	}
 	for _, m := range []proto.Message{join, spec, query} {
 		if names := unset(m); names != nil {
@@ -157,6 +163,7 @@ func TestFromWire(t *testing.T) {
 		}, specFromWire(spec)),
 		"devices": cmp.Diff(enroll.DeviceQuery{
 			Limit: 7, Group: "g", User: "u", State: enroll.Retired, Ownership: device.Personal, Mode: device.WorkProfile,
+			Deleted: true,
 		}, queryFromWire(query)),
 		"nothing": cmp.Diff(enroll.DeviceQuery{Limit: 100}, queryFromWire(&enrollv1.ListDevicesRequest{})),
 	} {

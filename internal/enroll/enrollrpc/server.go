@@ -107,7 +107,7 @@ func (s *AdminServer) RevokeToken(ctx context.Context, r *enrollv1.RevokeTokenRe
 
 // GetDevice implements the RPC.
 func (s *AdminServer) GetDevice(ctx context.Context, r *enrollv1.GetDeviceRequest) (*enrollv1.GetDeviceResponse, error) {
-	d, err := s.enroll.Device(ctx, device.ID(r.GetId()))
+	d, err := s.enroll.FindDevice(ctx, device.ID(r.GetId()))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (s *AdminServer) GetDevice(ctx context.Context, r *enrollv1.GetDeviceReques
 func (s *AdminServer) ListDevices(ctx context.Context, r *enrollv1.ListDevicesRequest) (*enrollv1.ListDevicesResponse, error) {
 	q := queryFromWire(r)
 	listing := []string{
-		"enroll.devices", q.Group, q.User, string(q.State), string(q.Ownership), string(q.Mode),
+		"enroll.devices", q.Group, q.User, string(q.State), string(q.Ownership), string(q.Mode), fmt.Sprint(q.Deleted),
 	}
 	var err error
 	if q.After, err = cursor(r.GetPageToken(), listing); err != nil {
@@ -140,6 +140,15 @@ func (s *AdminServer) RetireDevice(ctx context.Context, r *enrollv1.RetireDevice
 		return nil, err
 	}
 	return &enrollv1.RetireDeviceResponse{Device: deviceToWire(d)}, nil
+}
+
+// DeleteDevice implements the RPC.
+func (s *AdminServer) DeleteDevice(ctx context.Context, r *enrollv1.DeleteDeviceRequest) (*enrollv1.DeleteDeviceResponse, error) {
+	d, err := s.enroll.DeleteDevice(ctx, device.ID(r.GetId()), device.Epoch(r.GetEpoch()), r.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	return &enrollv1.DeleteDeviceResponse{Device: deviceToWire(d)}, nil
 }
 
 // cursor reads a page token of this listing.

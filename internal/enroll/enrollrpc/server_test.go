@@ -15,6 +15,7 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"ringfence/internal/bell"
@@ -48,19 +49,23 @@ type edge struct {
 	device *enrollrpc.DeviceServer
 	admin  *enrollrpc.AdminServer
 	enroll *enroll.Service
+	// waiting says that orders wait for every device.
+	waiting *atomic.Bool
 }
 
 func newEdge(t *testing.T) edge {
 	t.Helper()
 	store := enrolldb.New(dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite)))
 	var ids atomic.Int64
+	waiting := new(atomic.Bool)
 	s := enroll.New(enroll.Config{
-		Tokens: store, Devices: store, Enrolments: store, Administrators: store,
+		Tokens: store, Devices: store, Fleet: store, Enrolments: store, Administrators: store,
 		Authority: &authority{}, Bell: &bell.Bell{},
-		Settle: func(context.Context, device.ID, device.Epoch, string) error { return nil },
-		Now:    dbtest.Now, NewID: func() string { return fmt.Sprintf("%032x", ids.Add(1)) }, Random: rand.Reader,
+		Settle:  func(context.Context, device.ID, device.Epoch, string) error { return nil },
+		Pending: func(context.Context, device.ID, device.Epoch) (bool, error) { return waiting.Load(), nil },
+		Now:     dbtest.Now, NewID: func() string { return fmt.Sprintf("%032x", ids.Add(1)) }, Random: rand.Reader,
 	})
-	return edge{device: enrollrpc.NewDeviceServer(s), admin: enrollrpc.NewAdminServer(s), enroll: s}
+	return edge{device: enrollrpc.NewDeviceServer(s), admin: enrollrpc.NewAdminServer(s), enroll: s, waiting: waiting}
 }
 
 func alice(t *testing.T) context.Context {
@@ -156,6 +161,71 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// TestDelete: a tombstone while orders wait, then next to nothing.
+func TestDelete(t *testing.T) {
+	e := newEdge(t)
+	joined := e.join(t, e.token(t, 1).GetSecret())
+	r := &enrollv1.DeleteDeviceRequest{Id: joined.GetDeviceId(), Reason: "sold", Epoch: joined.GetEpoch()}
+	valid(t, r)
+	e.waiting.Store(true)
+	got, err := e.admin.DeleteDevice(alice(t), r)
+	must(t, err)
+	d := got.GetDevice()
+	if d.GetDeletedAt() == nil || d.GetDeletedBy() != "admin:alice" || d.GetPurgedAt() != nil ||
+		d.GetState() != enrollv1.DeviceState_DEVICE_STATE_ENROLLED {
+		t.Errorf("while orders wait: %v", d)
+	}
+	for show, want := range map[bool]int{false: 0, true: 1} {
+		query := &enrollv1.ListDevicesRequest{ShowDeleted: show}
+		valid(t, query)
+		page, err := e.admin.ListDevices(alice(t), query)
+		if err != nil || len(page.GetDevices()) != want {
+			t.Errorf("listed with show_deleted %v: %v, %v", show, page, err)
+		}
+	}
+	e.waiting.Store(false)
+	got, err = e.admin.DeleteDevice(alice(t), r)
+	must(t, err)
+	if d = got.GetDevice(); d.GetPurgedAt() == nil || d.GetModel() != "" || d.GetState() != enrollv1.DeviceState_DEVICE_STATE_RETIRED {
+		t.Errorf("what is left: %v", d)
+	}
+	shown, err := e.admin.GetDevice(alice(t), &enrollv1.GetDeviceRequest{Id: joined.GetDeviceId()})
+	must(t, err)
+	if diff := cmp.Diff(d, shown.GetDevice(), protocmp.Transform()); diff != "" {
+		t.Errorf("the record (-want +got):\n%s", diff)
+	}
+}
+
+// TestScope: beyond its groups an administrator finds nothing.
+func TestScope(t *testing.T) {
+	e := newEdge(t)
+	made := e.token(t, 1)
+	id := e.join(t, made.GetSecret()).GetDeviceId()
+	hr := identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "bob", Role: identity.Owner, Groups: []string{"hr"}})
+	token := made.GetToken().GetId()
+	for name, tt := range map[string]struct{ got, want error }{
+		"GetDevice":    {errOf(e.admin.GetDevice(hr, &enrollv1.GetDeviceRequest{Id: id})), enroll.ErrNoDevice},
+		"RetireDevice": {errOf(e.admin.RetireDevice(hr, &enrollv1.RetireDeviceRequest{Id: id, Reason: "x"})), enroll.ErrNoDevice},
+		"DeleteDevice": {errOf(e.admin.DeleteDevice(hr, &enrollv1.DeleteDeviceRequest{Id: id, Reason: "x"})), enroll.ErrNoDevice},
+		"GetToken":     {errOf(e.admin.GetToken(hr, &enrollv1.GetTokenRequest{Id: token})), enroll.ErrNoToken},
+		"RevokeToken":  {errOf(e.admin.RevokeToken(hr, &enrollv1.RevokeTokenRequest{Id: token})), enroll.ErrNoToken},
+		"CreateToken": {errOf(e.admin.CreateToken(hr, &enrollv1.CreateTokenRequest{
+			RequestKey: "request-of-bob", Ownership: enrollv1.Ownership_OWNERSHIP_COMPANY, Mode: enrollv1.Mode_MODE_DEDICATED,
+		})), enroll.ErrOutOfScope},
+	} {
+		if !errors.Is(tt.got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, tt.got, tt.want)
+		}
+	}
+	devices, err := e.admin.ListDevices(hr, &enrollv1.ListDevicesRequest{})
+	must(t, err)
+	tokens, err := e.admin.ListTokens(hr, &enrollv1.ListTokensRequest{})
+	must(t, err)
+	if len(devices.GetDevices())+len(tokens.GetTokens()) != 0 {
+		t.Errorf("listed: %v, %v", devices, tokens)
+	}
+}
+
 func TestPaging(t *testing.T) {
 	e := newEdge(t)
 	made := e.token(t, 5)
@@ -193,6 +263,7 @@ func TestPaging(t *testing.T) {
 		return err
 	}
 	for name, err := range map[string]error{
+		"with deleted":   devices(&enrollv1.ListDevicesRequest{PageToken: tokens[0], ShowDeleted: true}),
 		"other filters":  devices(&enrollv1.ListDevicesRequest{PageToken: tokens[0], Group: "default"}),
 		"of the tokens":  devices(&enrollv1.ListDevicesRequest{PageToken: first.GetNextPageToken()}),
 		"of the devices": list(&enrollv1.ListTokensRequest{PageToken: tokens[0]}),

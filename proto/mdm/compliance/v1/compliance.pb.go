@@ -13,6 +13,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -389,7 +390,13 @@ type Manifest struct {
 	Vpns []*VpnRule `protobuf:"bytes,4,rep,name=vpns,proto3" json:"vpns,omitempty"`
 	// Settings that policies ask for in ways that cannot be merged. They are
 	// left out above.
-	Conflicts     []*Conflict `protobuf:"bytes,5,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
+	Conflicts []*Conflict `protobuf:"bytes,5,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
+	// How long the device may be without contact; absent for as long as it likes.
+	Lease *Lease `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
+	// Keys of the certificates above that the device must destroy, with the
+	// certificate: an administrator revoked it, or it was asked for no longer for
+	// a while. They are never certified again. By alias, then digest.
+	RevokedKeys   []*RevokedKey `protobuf:"bytes,7,rep,name=revoked_keys,json=revokedKeys,proto3" json:"revoked_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -459,6 +466,145 @@ func (x *Manifest) GetConflicts() []*Conflict {
 	return nil
 }
 
+func (x *Manifest) GetLease() *Lease {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+func (x *Manifest) GetRevokedKeys() []*RevokedKey {
+	if x != nil {
+		return x.RevokedKeys
+	}
+	return nil
+}
+
+// Lease is how long a device may be without contact with its server before it
+// protects the work side by itself. Contact is an answered CheckIn; the device
+// measures by the server_time of its answers and by a clock that nobody can set
+// back. Each answer begins the lease anew.
+type Lease struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Grows with each change of the leases.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Without contact for this long, the device locks the work side until there is
+	// contact again.
+	LockAfter *durationpb.Duration `protobuf:"bytes,2,opt,name=lock_after,json=lockAfter,proto3" json:"lock_after,omitempty"`
+	// Without contact for this long, it wipes the work side, under an order that
+	// was signed in advance for this lease number
+	// (mdm.wipe.v1.WipeService.FetchLease): without one it only locks. Absent: it
+	// never wipes.
+	WipeAfter     *durationpb.Duration `protobuf:"bytes,3,opt,name=wipe_after,json=wipeAfter,proto3" json:"wipe_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lease) Reset() {
+	*x = Lease{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lease) ProtoMessage() {}
+
+func (x *Lease) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lease.ProtoReflect.Descriptor instead.
+func (*Lease) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Lease) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Lease) GetLockAfter() *durationpb.Duration {
+	if x != nil {
+		return x.LockAfter
+	}
+	return nil
+}
+
+func (x *Lease) GetWipeAfter() *durationpb.Duration {
+	if x != nil {
+		return x.WipeAfter
+	}
+	return nil
+}
+
+// RevokedKey is a key that must not be used for an alias any more.
+type RevokedKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Alias string                 `protobuf:"bytes,1,opt,name=alias,proto3" json:"alias,omitempty"`
+	// SHA-256 of the key's SubjectPublicKeyInfo (RFC 5280, 4.1), lower-case hex.
+	KeySha256     string `protobuf:"bytes,2,opt,name=key_sha256,json=keySha256,proto3" json:"key_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokedKey) Reset() {
+	*x = RevokedKey{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokedKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokedKey) ProtoMessage() {}
+
+func (x *RevokedKey) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokedKey.ProtoReflect.Descriptor instead.
+func (*RevokedKey) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RevokedKey) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *RevokedKey) GetKeySha256() string {
+	if x != nil {
+		return x.KeySha256
+	}
+	return ""
+}
+
 // Conflict names what could not be merged.
 type Conflict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -474,7 +620,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[5]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +632,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[5]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +645,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{5}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Conflict) GetSetting() string {
@@ -539,7 +685,7 @@ type SettingResult struct {
 
 func (x *SettingResult) Reset() {
 	*x = SettingResult{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[6]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +697,7 @@ func (x *SettingResult) String() string {
 func (*SettingResult) ProtoMessage() {}
 
 func (x *SettingResult) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[6]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +710,7 @@ func (x *SettingResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingResult.ProtoReflect.Descriptor instead.
 func (*SettingResult) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{6}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SettingResult) GetSetting() string {
@@ -602,13 +748,16 @@ type Posture struct {
 	// SHA-256 of each trusted root installed by policy, lower-case hex.
 	TrustedRootSha256 []string    `protobuf:"bytes,5,rep,name=trusted_root_sha256,json=trustedRootSha256,proto3" json:"trusted_root_sha256,omitempty"`
 	Vpns              []*VpnState `protobuf:"bytes,6,rep,name=vpns,proto3" json:"vpns,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Apps of the work side only. An app on the personal side is never named.
+	// Unique by package.
+	WorkApps      []*WorkApp `protobuf:"bytes,7,rep,name=work_apps,json=workApps,proto3" json:"work_apps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Posture) Reset() {
 	*x = Posture{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[7]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +769,7 @@ func (x *Posture) String() string {
 func (*Posture) ProtoMessage() {}
 
 func (x *Posture) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[7]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +782,7 @@ func (x *Posture) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Posture.ProtoReflect.Descriptor instead.
 func (*Posture) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{7}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Posture) GetOsVersion() string {
@@ -678,6 +827,78 @@ func (x *Posture) GetVpns() []*VpnState {
 	return nil
 }
 
+func (x *Posture) GetWorkApps() []*WorkApp {
+	if x != nil {
+		return x.WorkApps
+	}
+	return nil
+}
+
+// WorkApp is one app of the work side.
+type WorkApp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Android package name, for example "com.example.mail".
+	Package string `protobuf:"bytes,1,opt,name=package,proto3" json:"package,omitempty"`
+	// Optional. The app's own name for its version.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Changes in the app that its server does not have yet: what a wipe would
+	// lose. 0 where there are none, or where the app does not say.
+	UnsyncedChanges uint32 `protobuf:"varint,3,opt,name=unsynced_changes,json=unsyncedChanges,proto3" json:"unsynced_changes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WorkApp) Reset() {
+	*x = WorkApp{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkApp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkApp) ProtoMessage() {}
+
+func (x *WorkApp) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkApp.ProtoReflect.Descriptor instead.
+func (*WorkApp) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WorkApp) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
+func (x *WorkApp) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *WorkApp) GetUnsyncedChanges() uint32 {
+	if x != nil {
+		return x.UnsyncedChanges
+	}
+	return 0
+}
+
 // LockState is one screen lock.
 type LockState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -697,7 +918,7 @@ type LockState struct {
 
 func (x *LockState) Reset() {
 	*x = LockState{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[8]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +930,7 @@ func (x *LockState) String() string {
 func (*LockState) ProtoMessage() {}
 
 func (x *LockState) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[8]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +943,7 @@ func (x *LockState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockState.ProtoReflect.Descriptor instead.
 func (*LockState) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{8}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LockState) GetScope() PinScope {
@@ -782,7 +1003,7 @@ type InstalledCertificate struct {
 
 func (x *InstalledCertificate) Reset() {
 	*x = InstalledCertificate{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[9]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +1015,7 @@ func (x *InstalledCertificate) String() string {
 func (*InstalledCertificate) ProtoMessage() {}
 
 func (x *InstalledCertificate) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[9]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +1028,7 @@ func (x *InstalledCertificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstalledCertificate.ProtoReflect.Descriptor instead.
 func (*InstalledCertificate) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{9}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *InstalledCertificate) GetAlias() string {
@@ -844,7 +1065,7 @@ type VpnState struct {
 
 func (x *VpnState) Reset() {
 	*x = VpnState{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[10]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +1077,7 @@ func (x *VpnState) String() string {
 func (*VpnState) ProtoMessage() {}
 
 func (x *VpnState) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[10]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +1090,7 @@ func (x *VpnState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpnState.ProtoReflect.Descriptor instead.
 func (*VpnState) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{10}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VpnState) GetName() string {
@@ -910,7 +1131,7 @@ type CheckInRequest struct {
 
 func (x *CheckInRequest) Reset() {
 	*x = CheckInRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[11]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1143,7 @@ func (x *CheckInRequest) String() string {
 func (*CheckInRequest) ProtoMessage() {}
 
 func (x *CheckInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[11]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1156,7 @@ func (x *CheckInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInRequest.ProtoReflect.Descriptor instead.
 func (*CheckInRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{11}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CheckInRequest) GetObservedAt() *timestamppb.Timestamp {
@@ -973,14 +1194,17 @@ type CheckInResponse struct {
 	// The manifest revision to look for.
 	ManifestRevision string `protobuf:"bytes,2,opt,name=manifest_revision,json=manifestRevision,proto3" json:"manifest_revision,omitempty"`
 	// When the device should report again at the latest.
-	NextCheckIn   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next_check_in,json=nextCheckIn,proto3" json:"next_check_in,omitempty"`
+	NextCheckIn *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next_check_in,json=nextCheckIn,proto3" json:"next_check_in,omitempty"`
+	// The instant at which the report was answered, by the server's clock. A
+	// device's lease (Manifest.lease) runs from here, whatever its own clock says.
+	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckInResponse) Reset() {
 	*x = CheckInResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[12]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1216,7 @@ func (x *CheckInResponse) String() string {
 func (*CheckInResponse) ProtoMessage() {}
 
 func (x *CheckInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[12]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1229,7 @@ func (x *CheckInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInResponse.ProtoReflect.Descriptor instead.
 func (*CheckInResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{12}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CheckInResponse) GetVerdict() *Verdict {
@@ -1025,6 +1249,13 @@ func (x *CheckInResponse) GetManifestRevision() string {
 func (x *CheckInResponse) GetNextCheckIn() *timestamppb.Timestamp {
 	if x != nil {
 		return x.NextCheckIn
+	}
+	return nil
+}
+
+func (x *CheckInResponse) GetServerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ServerTime
 	}
 	return nil
 }
@@ -1051,7 +1282,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[13]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1294,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[13]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1307,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{13}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Verdict) GetStanding() Standing {
@@ -1143,7 +1374,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[14]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1386,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[14]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1399,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{14}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Finding) GetRule() string {
@@ -1234,7 +1465,7 @@ type IssueCertificateRequest struct {
 
 func (x *IssueCertificateRequest) Reset() {
 	*x = IssueCertificateRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[15]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1477,7 @@ func (x *IssueCertificateRequest) String() string {
 func (*IssueCertificateRequest) ProtoMessage() {}
 
 func (x *IssueCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[15]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1490,7 @@ func (x *IssueCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCertificateRequest.ProtoReflect.Descriptor instead.
 func (*IssueCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{15}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *IssueCertificateRequest) GetAlias() string {
@@ -1287,7 +1518,7 @@ type IssueCertificateResponse struct {
 
 func (x *IssueCertificateResponse) Reset() {
 	*x = IssueCertificateResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[16]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1530,7 @@ func (x *IssueCertificateResponse) String() string {
 func (*IssueCertificateResponse) ProtoMessage() {}
 
 func (x *IssueCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[16]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1543,7 @@ func (x *IssueCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueCertificateResponse.ProtoReflect.Descriptor instead.
 func (*IssueCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{16}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IssueCertificateResponse) GetCertificateChain() [][]byte {
@@ -1339,7 +1570,7 @@ type ApplyPolicyRequest struct {
 
 func (x *ApplyPolicyRequest) Reset() {
 	*x = ApplyPolicyRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[17]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1582,7 @@ func (x *ApplyPolicyRequest) String() string {
 func (*ApplyPolicyRequest) ProtoMessage() {}
 
 func (x *ApplyPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[17]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1595,7 @@ func (x *ApplyPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyPolicyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{17}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApplyPolicyRequest) GetName() string {
@@ -1406,7 +1637,7 @@ type ApplyPolicyResponse struct {
 
 func (x *ApplyPolicyResponse) Reset() {
 	*x = ApplyPolicyResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[18]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1649,7 @@ func (x *ApplyPolicyResponse) String() string {
 func (*ApplyPolicyResponse) ProtoMessage() {}
 
 func (x *ApplyPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[18]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1662,7 @@ func (x *ApplyPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyPolicyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{18}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApplyPolicyResponse) GetPolicy() *Policy {
@@ -1461,7 +1692,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[19]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1704,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[19]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1717,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{19}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetPolicyRequest) GetName() string {
@@ -1513,7 +1744,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[20]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1756,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[20]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1769,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{20}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetPolicyResponse) GetPolicy() *Policy {
@@ -1561,7 +1792,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[21]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1804,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[21]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1817,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{21}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListPoliciesRequest) GetPageSize() uint32 {
@@ -1615,7 +1846,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[22]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1627,7 +1858,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[22]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1640,7 +1871,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{22}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*Policy {
@@ -1670,7 +1901,7 @@ type DeletePolicyRequest struct {
 
 func (x *DeletePolicyRequest) Reset() {
 	*x = DeletePolicyRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[23]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1913,7 @@ func (x *DeletePolicyRequest) String() string {
 func (*DeletePolicyRequest) ProtoMessage() {}
 
 func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[23]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1926,7 @@ func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyRequest.ProtoReflect.Descriptor instead.
 func (*DeletePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{23}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeletePolicyRequest) GetName() string {
@@ -1721,7 +1952,7 @@ type DeletePolicyResponse struct {
 
 func (x *DeletePolicyResponse) Reset() {
 	*x = DeletePolicyResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[24]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1964,7 @@ func (x *DeletePolicyResponse) String() string {
 func (*DeletePolicyResponse) ProtoMessage() {}
 
 func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[24]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1977,7 @@ func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyResponse.ProtoReflect.Descriptor instead.
 func (*DeletePolicyResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{24}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{27}
 }
 
 // GetDeviceComplianceRequest names a device.
@@ -1760,7 +1991,7 @@ type GetDeviceComplianceRequest struct {
 
 func (x *GetDeviceComplianceRequest) Reset() {
 	*x = GetDeviceComplianceRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[25]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2003,7 @@ func (x *GetDeviceComplianceRequest) String() string {
 func (*GetDeviceComplianceRequest) ProtoMessage() {}
 
 func (x *GetDeviceComplianceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[25]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2016,7 @@ func (x *GetDeviceComplianceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeviceComplianceRequest.ProtoReflect.Descriptor instead.
 func (*GetDeviceComplianceRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{25}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetDeviceComplianceRequest) GetDeviceId() string {
@@ -1813,7 +2044,7 @@ type GetDeviceComplianceResponse struct {
 
 func (x *GetDeviceComplianceResponse) Reset() {
 	*x = GetDeviceComplianceResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[26]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1825,7 +2056,7 @@ func (x *GetDeviceComplianceResponse) String() string {
 func (*GetDeviceComplianceResponse) ProtoMessage() {}
 
 func (x *GetDeviceComplianceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[26]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1838,7 +2069,7 @@ func (x *GetDeviceComplianceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeviceComplianceResponse.ProtoReflect.Descriptor instead.
 func (*GetDeviceComplianceResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{26}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetDeviceComplianceResponse) GetVerdict() *Verdict {
@@ -1890,6 +2121,161 @@ func (x *GetDeviceComplianceResponse) GetPosture() *Posture {
 	return nil
 }
 
+// ListDeviceStandingsRequest names devices.
+type ListDeviceStandingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Unique.
+	DeviceIds     []string `protobuf:"bytes,1,rep,name=device_ids,json=deviceIds,proto3" json:"device_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeviceStandingsRequest) Reset() {
+	*x = ListDeviceStandingsRequest{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeviceStandingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeviceStandingsRequest) ProtoMessage() {}
+
+func (x *ListDeviceStandingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeviceStandingsRequest.ProtoReflect.Descriptor instead.
+func (*ListDeviceStandingsRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListDeviceStandingsRequest) GetDeviceIds() []string {
+	if x != nil {
+		return x.DeviceIds
+	}
+	return nil
+}
+
+// ListDeviceStandingsResponse holds their standings.
+type ListDeviceStandingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By device id. A device without an entry has not reported since it enrolled,
+	// is not enrolled, or does not exist for the caller.
+	Standings     []*DeviceStanding `protobuf:"bytes,1,rep,name=standings,proto3" json:"standings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeviceStandingsResponse) Reset() {
+	*x = ListDeviceStandingsResponse{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeviceStandingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeviceStandingsResponse) ProtoMessage() {}
+
+func (x *ListDeviceStandingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeviceStandingsResponse.ProtoReflect.Descriptor instead.
+func (*ListDeviceStandingsResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListDeviceStandingsResponse) GetStandings() []*DeviceStanding {
+	if x != nil {
+		return x.Standings
+	}
+	return nil
+}
+
+// DeviceStanding is the verdict on one device in one word.
+type DeviceStanding struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Standing Standing               `protobuf:"varint,2,opt,name=standing,proto3,enum=mdm.compliance.v1.Standing" json:"standing,omitempty"`
+	// Since when it holds.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceStanding) Reset() {
+	*x = DeviceStanding{}
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceStanding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceStanding) ProtoMessage() {}
+
+func (x *DeviceStanding) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceStanding.ProtoReflect.Descriptor instead.
+func (*DeviceStanding) Descriptor() ([]byte, []int) {
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DeviceStanding) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *DeviceStanding) GetStanding() Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return Standing_STANDING_UNSPECIFIED
+}
+
+func (x *DeviceStanding) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // Certificate is a client certificate issued to a device.
 type Certificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1910,7 +2296,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[27]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2308,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[27]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2321,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{27}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Certificate) GetSerial() string {
@@ -2016,7 +2402,7 @@ type ListCertificatesRequest struct {
 
 func (x *ListCertificatesRequest) Reset() {
 	*x = ListCertificatesRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[28]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2414,7 @@ func (x *ListCertificatesRequest) String() string {
 func (*ListCertificatesRequest) ProtoMessage() {}
 
 func (x *ListCertificatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[28]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2427,7 @@ func (x *ListCertificatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCertificatesRequest.ProtoReflect.Descriptor instead.
 func (*ListCertificatesRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{28}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListCertificatesRequest) GetPageSize() uint32 {
@@ -2077,7 +2463,7 @@ type ListCertificatesResponse struct {
 
 func (x *ListCertificatesResponse) Reset() {
 	*x = ListCertificatesResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[29]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2475,7 @@ func (x *ListCertificatesResponse) String() string {
 func (*ListCertificatesResponse) ProtoMessage() {}
 
 func (x *ListCertificatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[29]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2488,7 @@ func (x *ListCertificatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCertificatesResponse.ProtoReflect.Descriptor instead.
 func (*ListCertificatesResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{29}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListCertificatesResponse) GetCertificates() []*Certificate {
@@ -2132,7 +2518,7 @@ type RevokeCertificateRequest struct {
 
 func (x *RevokeCertificateRequest) Reset() {
 	*x = RevokeCertificateRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[30]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2530,7 @@ func (x *RevokeCertificateRequest) String() string {
 func (*RevokeCertificateRequest) ProtoMessage() {}
 
 func (x *RevokeCertificateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[30]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2543,7 @@ func (x *RevokeCertificateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeCertificateRequest.ProtoReflect.Descriptor instead.
 func (*RevokeCertificateRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{30}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RevokeCertificateRequest) GetSerial() string {
@@ -2184,7 +2570,7 @@ type RevokeCertificateResponse struct {
 
 func (x *RevokeCertificateResponse) Reset() {
 	*x = RevokeCertificateResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[31]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2582,7 @@ func (x *RevokeCertificateResponse) String() string {
 func (*RevokeCertificateResponse) ProtoMessage() {}
 
 func (x *RevokeCertificateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[31]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2595,7 @@ func (x *RevokeCertificateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeCertificateResponse.ProtoReflect.Descriptor instead.
 func (*RevokeCertificateResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{31}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RevokeCertificateResponse) GetCertificate() *Certificate {
@@ -2228,7 +2614,7 @@ type GetRevocationListRequest struct {
 
 func (x *GetRevocationListRequest) Reset() {
 	*x = GetRevocationListRequest{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[32]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2626,7 @@ func (x *GetRevocationListRequest) String() string {
 func (*GetRevocationListRequest) ProtoMessage() {}
 
 func (x *GetRevocationListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[32]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2639,7 @@ func (x *GetRevocationListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevocationListRequest.ProtoReflect.Descriptor instead.
 func (*GetRevocationListRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{32}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{38}
 }
 
 // GetRevocationListResponse holds it.
@@ -2267,7 +2653,7 @@ type GetRevocationListResponse struct {
 
 func (x *GetRevocationListResponse) Reset() {
 	*x = GetRevocationListResponse{}
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[33]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2665,7 @@ func (x *GetRevocationListResponse) String() string {
 func (*GetRevocationListResponse) ProtoMessage() {}
 
 func (x *GetRevocationListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[33]
+	mi := &file_mdm_compliance_v1_compliance_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2678,7 @@ func (x *GetRevocationListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevocationListResponse.ProtoReflect.Descriptor instead.
 func (*GetRevocationListResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{33}
+	return file_mdm_compliance_v1_compliance_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetRevocationListResponse) GetCrl() []byte {
@@ -2306,7 +2692,7 @@ var File_mdm_compliance_v1_compliance_proto protoreflect.FileDescriptor
 
 const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\n" +
-	"\"mdm/compliance/v1/compliance.proto\x12\x11mdm.compliance.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emdm/compliance/v1/policy.proto\"\x0e\n" +
+	"\"mdm/compliance/v1/compliance.proto\x12\x11mdm.compliance.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emdm/compliance/v1/policy.proto\"\x0e\n" +
 	"\fWatchRequest\"<\n" +
 	"\rWatchResponse\x12+\n" +
 	"\x11manifest_revision\x18\x01 \x01(\tR\x10manifestRevision\"Q\n" +
@@ -2314,13 +2700,26 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\x0eknown_revision\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[0-9a-f]*$R\rknownRevision\"j\n" +
 	"\x13GetManifestResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x127\n" +
-	"\bmanifest\x18\x02 \x01(\v2\x1b.mdm.compliance.v1.ManifestR\bmanifest\"\xc8\x02\n" +
+	"\bmanifest\x18\x02 \x01(\v2\x1b.mdm.compliance.v1.ManifestR\bmanifest\"\xba\x03\n" +
 	"\bManifest\x12.\n" +
 	"\x04pins\x18\x01 \x03(\v2\x1a.mdm.compliance.v1.PinRuleR\x04pins\x12C\n" +
 	"\rtrusted_roots\x18\x02 \x03(\v2\x1e.mdm.compliance.v1.TrustedRootR\ftrustedRoots\x12\\\n" +
 	"\x13client_certificates\x18\x03 \x03(\v2+.mdm.compliance.v1.ClientCertificateProfileR\x12clientCertificates\x12.\n" +
 	"\x04vpns\x18\x04 \x03(\v2\x1a.mdm.compliance.v1.VpnRuleR\x04vpns\x129\n" +
-	"\tconflicts\x18\x05 \x03(\v2\x1b.mdm.compliance.v1.ConflictR\tconflicts\"X\n" +
+	"\tconflicts\x18\x05 \x03(\v2\x1b.mdm.compliance.v1.ConflictR\tconflicts\x12.\n" +
+	"\x05lease\x18\x06 \x01(\v2\x18.mdm.compliance.v1.LeaseR\x05lease\x12@\n" +
+	"\frevoked_keys\x18\a \x03(\v2\x1d.mdm.compliance.v1.RevokedKeyR\vrevokedKeys\"\x93\x01\n" +
+	"\x05Lease\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x128\n" +
+	"\n" +
+	"lock_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tlockAfter\x128\n" +
+	"\n" +
+	"wipe_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\twipeAfter\"A\n" +
+	"\n" +
+	"RevokedKey\x12\x14\n" +
+	"\x05alias\x18\x01 \x01(\tR\x05alias\x12\x1d\n" +
+	"\n" +
+	"key_sha256\x18\x02 \x01(\tR\tkeySha256\"X\n" +
 	"\bConflict\x12\x18\n" +
 	"\asetting\x18\x01 \x01(\tR\asetting\x12\x1a\n" +
 	"\bpolicies\x18\x02 \x03(\tR\bpolicies\x12\x16\n" +
@@ -2329,7 +2728,7 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\asetting\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x10\x01\x18d2\x0e^[a-z0-9._-]+$R\asetting\x12B\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1e.mdm.compliance.v1.ApplyStatusB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12 \n" +
-	"\x06detail\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06detail\"\xd7\x03\n" +
+	"\x06detail\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06detail\"\x9b\x04\n" +
 	"\aPosture\x12E\n" +
 	"\n" +
 	"os_version\x18\x01 \x01(\tB&\xbaH#r!2\x1f^[0-9]{1,5}(\\.[0-9]{1,5}){0,3}$R\tosVersion\x12X\n" +
@@ -2337,7 +2736,12 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\x05locks\x18\x03 \x03(\v2\x1c.mdm.compliance.v1.LockStateB\b\xbaH\x05\x92\x01\x02\x10\x02R\x05locks\x12b\n" +
 	"\x13client_certificates\x18\x04 \x03(\v2'.mdm.compliance.v1.InstalledCertificateB\b\xbaH\x05\x92\x01\x02\x102R\x12clientCertificates\x12N\n" +
 	"\x13trusted_root_sha256\x18\x05 \x03(\tB\x1e\xbaH\x1b\x92\x01\x18\x10d\x18\x01\"\x12r\x102\x0e^[0-9a-f]{64}$R\x11trustedRootSha256\x129\n" +
-	"\x04vpns\x18\x06 \x03(\v2\x1b.mdm.compliance.v1.VpnStateB\b\xbaH\x05\x92\x01\x02\x10\x14R\x04vpns\"\xc8\x02\n" +
+	"\x04vpns\x18\x06 \x03(\v2\x1b.mdm.compliance.v1.VpnStateB\b\xbaH\x05\x92\x01\x02\x10\x14R\x04vpns\x12B\n" +
+	"\twork_apps\x18\a \x03(\v2\x1a.mdm.compliance.v1.WorkAppB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\bworkApps\"\xae\x01\n" +
+	"\aWorkApp\x12U\n" +
+	"\apackage\x18\x01 \x01(\tB;\xbaH8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\apackage\x12!\n" +
+	"\aversion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\aversion\x12)\n" +
+	"\x10unsynced_changes\x18\x03 \x01(\rR\x0funsyncedChanges\"\xc8\x02\n" +
 	"\tLockState\x12=\n" +
 	"\x05scope\x18\x01 \x01(\x0e2\x1b.mdm.compliance.v1.PinScopeB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05scope\x12\x10\n" +
@@ -2362,11 +2766,13 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"observedAt\x12<\n" +
 	"\aposture\x18\x02 \x01(\v2\x1a.mdm.compliance.v1.PostureB\x06\xbaH\x03\xc8\x01\x01R\aposture\x12?\n" +
 	"\x10applied_revision\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[0-9a-f]*$R\x0fappliedRevision\x12D\n" +
-	"\aresults\x18\x04 \x03(\v2 .mdm.compliance.v1.SettingResultB\b\xbaH\x05\x92\x01\x02\x10dR\aresults\"\xb4\x01\n" +
+	"\aresults\x18\x04 \x03(\v2 .mdm.compliance.v1.SettingResultB\b\xbaH\x05\x92\x01\x02\x10dR\aresults\"\xf1\x01\n" +
 	"\x0fCheckInResponse\x124\n" +
 	"\averdict\x18\x01 \x01(\v2\x1a.mdm.compliance.v1.VerdictR\averdict\x12+\n" +
 	"\x11manifest_revision\x18\x02 \x01(\tR\x10manifestRevision\x12>\n" +
-	"\rnext_check_in\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vnextCheckIn\"\xe3\x02\n" +
+	"\rnext_check_in\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vnextCheckIn\x12;\n" +
+	"\vserver_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"serverTime\"\xe3\x02\n" +
 	"\aVerdict\x127\n" +
 	"\bstanding\x18\x01 \x01(\x0e2\x1b.mdm.compliance.v1.StandingR\bstanding\x126\n" +
 	"\bfindings\x18\x02 \x03(\v2\x1a.mdm.compliance.v1.FindingR\bfindings\x12=\n" +
@@ -2423,7 +2829,16 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\bpolicies\x18\x04 \x03(\tR\bpolicies\x12)\n" +
 	"\x10applied_revision\x18\x05 \x01(\tR\x0fappliedRevision\x12:\n" +
 	"\aresults\x18\x06 \x03(\v2 .mdm.compliance.v1.SettingResultR\aresults\x124\n" +
-	"\aposture\x18\a \x01(\v2\x1a.mdm.compliance.v1.PostureR\aposture\"\xe4\x02\n" +
+	"\aposture\x18\a \x01(\v2\x1a.mdm.compliance.v1.PostureR\aposture\"a\n" +
+	"\x1aListDeviceStandingsRequest\x12C\n" +
+	"\n" +
+	"device_ids\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\b\x01\x10\xe8\a\x18\x01\"\x15r\x132\x11^[a-z0-9-]{8,64}$R\tdeviceIds\"^\n" +
+	"\x1bListDeviceStandingsResponse\x12?\n" +
+	"\tstandings\x18\x01 \x03(\v2!.mdm.compliance.v1.DeviceStandingR\tstandings\"\x98\x01\n" +
+	"\x0eDeviceStanding\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x127\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x1b.mdm.compliance.v1.StandingR\bstanding\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xe4\x02\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
@@ -2473,13 +2888,14 @@ const file_mdm_compliance_v1_compliance_proto_rawDesc = "" +
 	"\x05Watch\x12\x1f.mdm.compliance.v1.WatchRequest\x1a .mdm.compliance.v1.WatchResponse0\x01\x12\\\n" +
 	"\vGetManifest\x12%.mdm.compliance.v1.GetManifestRequest\x1a&.mdm.compliance.v1.GetManifestResponse\x12P\n" +
 	"\aCheckIn\x12!.mdm.compliance.v1.CheckInRequest\x1a\".mdm.compliance.v1.CheckInResponse\x12k\n" +
-	"\x10IssueCertificate\x12*.mdm.compliance.v1.IssueCertificateRequest\x1a+.mdm.compliance.v1.IssueCertificateResponse2\xd3\x06\n" +
+	"\x10IssueCertificate\x12*.mdm.compliance.v1.IssueCertificateRequest\x1a+.mdm.compliance.v1.IssueCertificateResponse2\xc9\a\n" +
 	"\x16ComplianceAdminService\x12\\\n" +
 	"\vApplyPolicy\x12%.mdm.compliance.v1.ApplyPolicyRequest\x1a&.mdm.compliance.v1.ApplyPolicyResponse\x12V\n" +
 	"\tGetPolicy\x12#.mdm.compliance.v1.GetPolicyRequest\x1a$.mdm.compliance.v1.GetPolicyResponse\x12_\n" +
 	"\fListPolicies\x12&.mdm.compliance.v1.ListPoliciesRequest\x1a'.mdm.compliance.v1.ListPoliciesResponse\x12_\n" +
 	"\fDeletePolicy\x12&.mdm.compliance.v1.DeletePolicyRequest\x1a'.mdm.compliance.v1.DeletePolicyResponse\x12t\n" +
-	"\x13GetDeviceCompliance\x12-.mdm.compliance.v1.GetDeviceComplianceRequest\x1a..mdm.compliance.v1.GetDeviceComplianceResponse\x12k\n" +
+	"\x13GetDeviceCompliance\x12-.mdm.compliance.v1.GetDeviceComplianceRequest\x1a..mdm.compliance.v1.GetDeviceComplianceResponse\x12t\n" +
+	"\x13ListDeviceStandings\x12-.mdm.compliance.v1.ListDeviceStandingsRequest\x1a..mdm.compliance.v1.ListDeviceStandingsResponse\x12k\n" +
 	"\x10ListCertificates\x12*.mdm.compliance.v1.ListCertificatesRequest\x1a+.mdm.compliance.v1.ListCertificatesResponse\x12n\n" +
 	"\x11RevokeCertificate\x12+.mdm.compliance.v1.RevokeCertificateRequest\x1a,.mdm.compliance.v1.RevokeCertificateResponse\x12n\n" +
 	"\x11GetRevocationList\x12+.mdm.compliance.v1.GetRevocationListRequest\x1a,.mdm.compliance.v1.GetRevocationListResponseB0Z.ringfence/proto/mdm/compliance/v1;compliancev1b\x06proto3"
@@ -2497,7 +2913,7 @@ func file_mdm_compliance_v1_compliance_proto_rawDescGZIP() []byte {
 }
 
 var file_mdm_compliance_v1_compliance_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mdm_compliance_v1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_mdm_compliance_v1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_mdm_compliance_v1_compliance_proto_goTypes = []any{
 	(ApplyStatus)(0),                    // 0: mdm.compliance.v1.ApplyStatus
 	(Standing)(0),                       // 1: mdm.compliance.v1.Standing
@@ -2507,118 +2923,136 @@ var file_mdm_compliance_v1_compliance_proto_goTypes = []any{
 	(*GetManifestRequest)(nil),          // 5: mdm.compliance.v1.GetManifestRequest
 	(*GetManifestResponse)(nil),         // 6: mdm.compliance.v1.GetManifestResponse
 	(*Manifest)(nil),                    // 7: mdm.compliance.v1.Manifest
-	(*Conflict)(nil),                    // 8: mdm.compliance.v1.Conflict
-	(*SettingResult)(nil),               // 9: mdm.compliance.v1.SettingResult
-	(*Posture)(nil),                     // 10: mdm.compliance.v1.Posture
-	(*LockState)(nil),                   // 11: mdm.compliance.v1.LockState
-	(*InstalledCertificate)(nil),        // 12: mdm.compliance.v1.InstalledCertificate
-	(*VpnState)(nil),                    // 13: mdm.compliance.v1.VpnState
-	(*CheckInRequest)(nil),              // 14: mdm.compliance.v1.CheckInRequest
-	(*CheckInResponse)(nil),             // 15: mdm.compliance.v1.CheckInResponse
-	(*Verdict)(nil),                     // 16: mdm.compliance.v1.Verdict
-	(*Finding)(nil),                     // 17: mdm.compliance.v1.Finding
-	(*IssueCertificateRequest)(nil),     // 18: mdm.compliance.v1.IssueCertificateRequest
-	(*IssueCertificateResponse)(nil),    // 19: mdm.compliance.v1.IssueCertificateResponse
-	(*ApplyPolicyRequest)(nil),          // 20: mdm.compliance.v1.ApplyPolicyRequest
-	(*ApplyPolicyResponse)(nil),         // 21: mdm.compliance.v1.ApplyPolicyResponse
-	(*GetPolicyRequest)(nil),            // 22: mdm.compliance.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),           // 23: mdm.compliance.v1.GetPolicyResponse
-	(*ListPoliciesRequest)(nil),         // 24: mdm.compliance.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),        // 25: mdm.compliance.v1.ListPoliciesResponse
-	(*DeletePolicyRequest)(nil),         // 26: mdm.compliance.v1.DeletePolicyRequest
-	(*DeletePolicyResponse)(nil),        // 27: mdm.compliance.v1.DeletePolicyResponse
-	(*GetDeviceComplianceRequest)(nil),  // 28: mdm.compliance.v1.GetDeviceComplianceRequest
-	(*GetDeviceComplianceResponse)(nil), // 29: mdm.compliance.v1.GetDeviceComplianceResponse
-	(*Certificate)(nil),                 // 30: mdm.compliance.v1.Certificate
-	(*ListCertificatesRequest)(nil),     // 31: mdm.compliance.v1.ListCertificatesRequest
-	(*ListCertificatesResponse)(nil),    // 32: mdm.compliance.v1.ListCertificatesResponse
-	(*RevokeCertificateRequest)(nil),    // 33: mdm.compliance.v1.RevokeCertificateRequest
-	(*RevokeCertificateResponse)(nil),   // 34: mdm.compliance.v1.RevokeCertificateResponse
-	(*GetRevocationListRequest)(nil),    // 35: mdm.compliance.v1.GetRevocationListRequest
-	(*GetRevocationListResponse)(nil),   // 36: mdm.compliance.v1.GetRevocationListResponse
-	(*PinRule)(nil),                     // 37: mdm.compliance.v1.PinRule
-	(*TrustedRoot)(nil),                 // 38: mdm.compliance.v1.TrustedRoot
-	(*ClientCertificateProfile)(nil),    // 39: mdm.compliance.v1.ClientCertificateProfile
-	(*VpnRule)(nil),                     // 40: mdm.compliance.v1.VpnRule
-	(PinScope)(0),                       // 41: mdm.compliance.v1.PinScope
-	(PinQuality)(0),                     // 42: mdm.compliance.v1.PinQuality
-	(PinComplexity)(0),                  // 43: mdm.compliance.v1.PinComplexity
-	(*timestamppb.Timestamp)(nil),       // 44: google.protobuf.Timestamp
-	(*PolicySpec)(nil),                  // 45: mdm.compliance.v1.PolicySpec
-	(*Policy)(nil),                      // 46: mdm.compliance.v1.Policy
+	(*Lease)(nil),                       // 8: mdm.compliance.v1.Lease
+	(*RevokedKey)(nil),                  // 9: mdm.compliance.v1.RevokedKey
+	(*Conflict)(nil),                    // 10: mdm.compliance.v1.Conflict
+	(*SettingResult)(nil),               // 11: mdm.compliance.v1.SettingResult
+	(*Posture)(nil),                     // 12: mdm.compliance.v1.Posture
+	(*WorkApp)(nil),                     // 13: mdm.compliance.v1.WorkApp
+	(*LockState)(nil),                   // 14: mdm.compliance.v1.LockState
+	(*InstalledCertificate)(nil),        // 15: mdm.compliance.v1.InstalledCertificate
+	(*VpnState)(nil),                    // 16: mdm.compliance.v1.VpnState
+	(*CheckInRequest)(nil),              // 17: mdm.compliance.v1.CheckInRequest
+	(*CheckInResponse)(nil),             // 18: mdm.compliance.v1.CheckInResponse
+	(*Verdict)(nil),                     // 19: mdm.compliance.v1.Verdict
+	(*Finding)(nil),                     // 20: mdm.compliance.v1.Finding
+	(*IssueCertificateRequest)(nil),     // 21: mdm.compliance.v1.IssueCertificateRequest
+	(*IssueCertificateResponse)(nil),    // 22: mdm.compliance.v1.IssueCertificateResponse
+	(*ApplyPolicyRequest)(nil),          // 23: mdm.compliance.v1.ApplyPolicyRequest
+	(*ApplyPolicyResponse)(nil),         // 24: mdm.compliance.v1.ApplyPolicyResponse
+	(*GetPolicyRequest)(nil),            // 25: mdm.compliance.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),           // 26: mdm.compliance.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),         // 27: mdm.compliance.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),        // 28: mdm.compliance.v1.ListPoliciesResponse
+	(*DeletePolicyRequest)(nil),         // 29: mdm.compliance.v1.DeletePolicyRequest
+	(*DeletePolicyResponse)(nil),        // 30: mdm.compliance.v1.DeletePolicyResponse
+	(*GetDeviceComplianceRequest)(nil),  // 31: mdm.compliance.v1.GetDeviceComplianceRequest
+	(*GetDeviceComplianceResponse)(nil), // 32: mdm.compliance.v1.GetDeviceComplianceResponse
+	(*ListDeviceStandingsRequest)(nil),  // 33: mdm.compliance.v1.ListDeviceStandingsRequest
+	(*ListDeviceStandingsResponse)(nil), // 34: mdm.compliance.v1.ListDeviceStandingsResponse
+	(*DeviceStanding)(nil),              // 35: mdm.compliance.v1.DeviceStanding
+	(*Certificate)(nil),                 // 36: mdm.compliance.v1.Certificate
+	(*ListCertificatesRequest)(nil),     // 37: mdm.compliance.v1.ListCertificatesRequest
+	(*ListCertificatesResponse)(nil),    // 38: mdm.compliance.v1.ListCertificatesResponse
+	(*RevokeCertificateRequest)(nil),    // 39: mdm.compliance.v1.RevokeCertificateRequest
+	(*RevokeCertificateResponse)(nil),   // 40: mdm.compliance.v1.RevokeCertificateResponse
+	(*GetRevocationListRequest)(nil),    // 41: mdm.compliance.v1.GetRevocationListRequest
+	(*GetRevocationListResponse)(nil),   // 42: mdm.compliance.v1.GetRevocationListResponse
+	(*PinRule)(nil),                     // 43: mdm.compliance.v1.PinRule
+	(*TrustedRoot)(nil),                 // 44: mdm.compliance.v1.TrustedRoot
+	(*ClientCertificateProfile)(nil),    // 45: mdm.compliance.v1.ClientCertificateProfile
+	(*VpnRule)(nil),                     // 46: mdm.compliance.v1.VpnRule
+	(*durationpb.Duration)(nil),         // 47: google.protobuf.Duration
+	(PinScope)(0),                       // 48: mdm.compliance.v1.PinScope
+	(PinQuality)(0),                     // 49: mdm.compliance.v1.PinQuality
+	(PinComplexity)(0),                  // 50: mdm.compliance.v1.PinComplexity
+	(*timestamppb.Timestamp)(nil),       // 51: google.protobuf.Timestamp
+	(*PolicySpec)(nil),                  // 52: mdm.compliance.v1.PolicySpec
+	(*Policy)(nil),                      // 53: mdm.compliance.v1.Policy
 }
 var file_mdm_compliance_v1_compliance_proto_depIdxs = []int32{
 	7,  // 0: mdm.compliance.v1.GetManifestResponse.manifest:type_name -> mdm.compliance.v1.Manifest
-	37, // 1: mdm.compliance.v1.Manifest.pins:type_name -> mdm.compliance.v1.PinRule
-	38, // 2: mdm.compliance.v1.Manifest.trusted_roots:type_name -> mdm.compliance.v1.TrustedRoot
-	39, // 3: mdm.compliance.v1.Manifest.client_certificates:type_name -> mdm.compliance.v1.ClientCertificateProfile
-	40, // 4: mdm.compliance.v1.Manifest.vpns:type_name -> mdm.compliance.v1.VpnRule
-	8,  // 5: mdm.compliance.v1.Manifest.conflicts:type_name -> mdm.compliance.v1.Conflict
-	0,  // 6: mdm.compliance.v1.SettingResult.status:type_name -> mdm.compliance.v1.ApplyStatus
-	11, // 7: mdm.compliance.v1.Posture.locks:type_name -> mdm.compliance.v1.LockState
-	12, // 8: mdm.compliance.v1.Posture.client_certificates:type_name -> mdm.compliance.v1.InstalledCertificate
-	13, // 9: mdm.compliance.v1.Posture.vpns:type_name -> mdm.compliance.v1.VpnState
-	41, // 10: mdm.compliance.v1.LockState.scope:type_name -> mdm.compliance.v1.PinScope
-	42, // 11: mdm.compliance.v1.LockState.quality:type_name -> mdm.compliance.v1.PinQuality
-	43, // 12: mdm.compliance.v1.LockState.complexity:type_name -> mdm.compliance.v1.PinComplexity
-	44, // 13: mdm.compliance.v1.LockState.changed_at:type_name -> google.protobuf.Timestamp
-	44, // 14: mdm.compliance.v1.InstalledCertificate.not_after:type_name -> google.protobuf.Timestamp
-	44, // 15: mdm.compliance.v1.CheckInRequest.observed_at:type_name -> google.protobuf.Timestamp
-	10, // 16: mdm.compliance.v1.CheckInRequest.posture:type_name -> mdm.compliance.v1.Posture
-	9,  // 17: mdm.compliance.v1.CheckInRequest.results:type_name -> mdm.compliance.v1.SettingResult
-	16, // 18: mdm.compliance.v1.CheckInResponse.verdict:type_name -> mdm.compliance.v1.Verdict
-	44, // 19: mdm.compliance.v1.CheckInResponse.next_check_in:type_name -> google.protobuf.Timestamp
-	1,  // 20: mdm.compliance.v1.Verdict.standing:type_name -> mdm.compliance.v1.Standing
-	17, // 21: mdm.compliance.v1.Verdict.findings:type_name -> mdm.compliance.v1.Finding
-	44, // 22: mdm.compliance.v1.Verdict.evaluated_at:type_name -> google.protobuf.Timestamp
-	44, // 23: mdm.compliance.v1.Verdict.evidence_at:type_name -> google.protobuf.Timestamp
-	44, // 24: mdm.compliance.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	44, // 25: mdm.compliance.v1.Verdict.changes_at:type_name -> google.protobuf.Timestamp
-	44, // 26: mdm.compliance.v1.Finding.since:type_name -> google.protobuf.Timestamp
-	44, // 27: mdm.compliance.v1.Finding.grace_until:type_name -> google.protobuf.Timestamp
-	45, // 28: mdm.compliance.v1.ApplyPolicyRequest.spec:type_name -> mdm.compliance.v1.PolicySpec
-	46, // 29: mdm.compliance.v1.ApplyPolicyResponse.policy:type_name -> mdm.compliance.v1.Policy
-	2,  // 30: mdm.compliance.v1.ApplyPolicyResponse.change:type_name -> mdm.compliance.v1.Change
-	46, // 31: mdm.compliance.v1.GetPolicyResponse.policy:type_name -> mdm.compliance.v1.Policy
-	46, // 32: mdm.compliance.v1.ListPoliciesResponse.policies:type_name -> mdm.compliance.v1.Policy
-	16, // 33: mdm.compliance.v1.GetDeviceComplianceResponse.verdict:type_name -> mdm.compliance.v1.Verdict
-	7,  // 34: mdm.compliance.v1.GetDeviceComplianceResponse.manifest:type_name -> mdm.compliance.v1.Manifest
-	9,  // 35: mdm.compliance.v1.GetDeviceComplianceResponse.results:type_name -> mdm.compliance.v1.SettingResult
-	10, // 36: mdm.compliance.v1.GetDeviceComplianceResponse.posture:type_name -> mdm.compliance.v1.Posture
-	44, // 37: mdm.compliance.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
-	44, // 38: mdm.compliance.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	44, // 39: mdm.compliance.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
-	30, // 40: mdm.compliance.v1.ListCertificatesResponse.certificates:type_name -> mdm.compliance.v1.Certificate
-	30, // 41: mdm.compliance.v1.RevokeCertificateResponse.certificate:type_name -> mdm.compliance.v1.Certificate
-	3,  // 42: mdm.compliance.v1.ComplianceService.Watch:input_type -> mdm.compliance.v1.WatchRequest
-	5,  // 43: mdm.compliance.v1.ComplianceService.GetManifest:input_type -> mdm.compliance.v1.GetManifestRequest
-	14, // 44: mdm.compliance.v1.ComplianceService.CheckIn:input_type -> mdm.compliance.v1.CheckInRequest
-	18, // 45: mdm.compliance.v1.ComplianceService.IssueCertificate:input_type -> mdm.compliance.v1.IssueCertificateRequest
-	20, // 46: mdm.compliance.v1.ComplianceAdminService.ApplyPolicy:input_type -> mdm.compliance.v1.ApplyPolicyRequest
-	22, // 47: mdm.compliance.v1.ComplianceAdminService.GetPolicy:input_type -> mdm.compliance.v1.GetPolicyRequest
-	24, // 48: mdm.compliance.v1.ComplianceAdminService.ListPolicies:input_type -> mdm.compliance.v1.ListPoliciesRequest
-	26, // 49: mdm.compliance.v1.ComplianceAdminService.DeletePolicy:input_type -> mdm.compliance.v1.DeletePolicyRequest
-	28, // 50: mdm.compliance.v1.ComplianceAdminService.GetDeviceCompliance:input_type -> mdm.compliance.v1.GetDeviceComplianceRequest
-	31, // 51: mdm.compliance.v1.ComplianceAdminService.ListCertificates:input_type -> mdm.compliance.v1.ListCertificatesRequest
-	33, // 52: mdm.compliance.v1.ComplianceAdminService.RevokeCertificate:input_type -> mdm.compliance.v1.RevokeCertificateRequest
-	35, // 53: mdm.compliance.v1.ComplianceAdminService.GetRevocationList:input_type -> mdm.compliance.v1.GetRevocationListRequest
-	4,  // 54: mdm.compliance.v1.ComplianceService.Watch:output_type -> mdm.compliance.v1.WatchResponse
-	6,  // 55: mdm.compliance.v1.ComplianceService.GetManifest:output_type -> mdm.compliance.v1.GetManifestResponse
-	15, // 56: mdm.compliance.v1.ComplianceService.CheckIn:output_type -> mdm.compliance.v1.CheckInResponse
-	19, // 57: mdm.compliance.v1.ComplianceService.IssueCertificate:output_type -> mdm.compliance.v1.IssueCertificateResponse
-	21, // 58: mdm.compliance.v1.ComplianceAdminService.ApplyPolicy:output_type -> mdm.compliance.v1.ApplyPolicyResponse
-	23, // 59: mdm.compliance.v1.ComplianceAdminService.GetPolicy:output_type -> mdm.compliance.v1.GetPolicyResponse
-	25, // 60: mdm.compliance.v1.ComplianceAdminService.ListPolicies:output_type -> mdm.compliance.v1.ListPoliciesResponse
-	27, // 61: mdm.compliance.v1.ComplianceAdminService.DeletePolicy:output_type -> mdm.compliance.v1.DeletePolicyResponse
-	29, // 62: mdm.compliance.v1.ComplianceAdminService.GetDeviceCompliance:output_type -> mdm.compliance.v1.GetDeviceComplianceResponse
-	32, // 63: mdm.compliance.v1.ComplianceAdminService.ListCertificates:output_type -> mdm.compliance.v1.ListCertificatesResponse
-	34, // 64: mdm.compliance.v1.ComplianceAdminService.RevokeCertificate:output_type -> mdm.compliance.v1.RevokeCertificateResponse
-	36, // 65: mdm.compliance.v1.ComplianceAdminService.GetRevocationList:output_type -> mdm.compliance.v1.GetRevocationListResponse
-	54, // [54:66] is the sub-list for method output_type
-	42, // [42:54] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	43, // 1: mdm.compliance.v1.Manifest.pins:type_name -> mdm.compliance.v1.PinRule
+	44, // 2: mdm.compliance.v1.Manifest.trusted_roots:type_name -> mdm.compliance.v1.TrustedRoot
+	45, // 3: mdm.compliance.v1.Manifest.client_certificates:type_name -> mdm.compliance.v1.ClientCertificateProfile
+	46, // 4: mdm.compliance.v1.Manifest.vpns:type_name -> mdm.compliance.v1.VpnRule
+	10, // 5: mdm.compliance.v1.Manifest.conflicts:type_name -> mdm.compliance.v1.Conflict
+	8,  // 6: mdm.compliance.v1.Manifest.lease:type_name -> mdm.compliance.v1.Lease
+	9,  // 7: mdm.compliance.v1.Manifest.revoked_keys:type_name -> mdm.compliance.v1.RevokedKey
+	47, // 8: mdm.compliance.v1.Lease.lock_after:type_name -> google.protobuf.Duration
+	47, // 9: mdm.compliance.v1.Lease.wipe_after:type_name -> google.protobuf.Duration
+	0,  // 10: mdm.compliance.v1.SettingResult.status:type_name -> mdm.compliance.v1.ApplyStatus
+	14, // 11: mdm.compliance.v1.Posture.locks:type_name -> mdm.compliance.v1.LockState
+	15, // 12: mdm.compliance.v1.Posture.client_certificates:type_name -> mdm.compliance.v1.InstalledCertificate
+	16, // 13: mdm.compliance.v1.Posture.vpns:type_name -> mdm.compliance.v1.VpnState
+	13, // 14: mdm.compliance.v1.Posture.work_apps:type_name -> mdm.compliance.v1.WorkApp
+	48, // 15: mdm.compliance.v1.LockState.scope:type_name -> mdm.compliance.v1.PinScope
+	49, // 16: mdm.compliance.v1.LockState.quality:type_name -> mdm.compliance.v1.PinQuality
+	50, // 17: mdm.compliance.v1.LockState.complexity:type_name -> mdm.compliance.v1.PinComplexity
+	51, // 18: mdm.compliance.v1.LockState.changed_at:type_name -> google.protobuf.Timestamp
+	51, // 19: mdm.compliance.v1.InstalledCertificate.not_after:type_name -> google.protobuf.Timestamp
+	51, // 20: mdm.compliance.v1.CheckInRequest.observed_at:type_name -> google.protobuf.Timestamp
+	12, // 21: mdm.compliance.v1.CheckInRequest.posture:type_name -> mdm.compliance.v1.Posture
+	11, // 22: mdm.compliance.v1.CheckInRequest.results:type_name -> mdm.compliance.v1.SettingResult
+	19, // 23: mdm.compliance.v1.CheckInResponse.verdict:type_name -> mdm.compliance.v1.Verdict
+	51, // 24: mdm.compliance.v1.CheckInResponse.next_check_in:type_name -> google.protobuf.Timestamp
+	51, // 25: mdm.compliance.v1.CheckInResponse.server_time:type_name -> google.protobuf.Timestamp
+	1,  // 26: mdm.compliance.v1.Verdict.standing:type_name -> mdm.compliance.v1.Standing
+	20, // 27: mdm.compliance.v1.Verdict.findings:type_name -> mdm.compliance.v1.Finding
+	51, // 28: mdm.compliance.v1.Verdict.evaluated_at:type_name -> google.protobuf.Timestamp
+	51, // 29: mdm.compliance.v1.Verdict.evidence_at:type_name -> google.protobuf.Timestamp
+	51, // 30: mdm.compliance.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	51, // 31: mdm.compliance.v1.Verdict.changes_at:type_name -> google.protobuf.Timestamp
+	51, // 32: mdm.compliance.v1.Finding.since:type_name -> google.protobuf.Timestamp
+	51, // 33: mdm.compliance.v1.Finding.grace_until:type_name -> google.protobuf.Timestamp
+	52, // 34: mdm.compliance.v1.ApplyPolicyRequest.spec:type_name -> mdm.compliance.v1.PolicySpec
+	53, // 35: mdm.compliance.v1.ApplyPolicyResponse.policy:type_name -> mdm.compliance.v1.Policy
+	2,  // 36: mdm.compliance.v1.ApplyPolicyResponse.change:type_name -> mdm.compliance.v1.Change
+	53, // 37: mdm.compliance.v1.GetPolicyResponse.policy:type_name -> mdm.compliance.v1.Policy
+	53, // 38: mdm.compliance.v1.ListPoliciesResponse.policies:type_name -> mdm.compliance.v1.Policy
+	19, // 39: mdm.compliance.v1.GetDeviceComplianceResponse.verdict:type_name -> mdm.compliance.v1.Verdict
+	7,  // 40: mdm.compliance.v1.GetDeviceComplianceResponse.manifest:type_name -> mdm.compliance.v1.Manifest
+	11, // 41: mdm.compliance.v1.GetDeviceComplianceResponse.results:type_name -> mdm.compliance.v1.SettingResult
+	12, // 42: mdm.compliance.v1.GetDeviceComplianceResponse.posture:type_name -> mdm.compliance.v1.Posture
+	35, // 43: mdm.compliance.v1.ListDeviceStandingsResponse.standings:type_name -> mdm.compliance.v1.DeviceStanding
+	1,  // 44: mdm.compliance.v1.DeviceStanding.standing:type_name -> mdm.compliance.v1.Standing
+	51, // 45: mdm.compliance.v1.DeviceStanding.since:type_name -> google.protobuf.Timestamp
+	51, // 46: mdm.compliance.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
+	51, // 47: mdm.compliance.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	51, // 48: mdm.compliance.v1.Certificate.revoked_at:type_name -> google.protobuf.Timestamp
+	36, // 49: mdm.compliance.v1.ListCertificatesResponse.certificates:type_name -> mdm.compliance.v1.Certificate
+	36, // 50: mdm.compliance.v1.RevokeCertificateResponse.certificate:type_name -> mdm.compliance.v1.Certificate
+	3,  // 51: mdm.compliance.v1.ComplianceService.Watch:input_type -> mdm.compliance.v1.WatchRequest
+	5,  // 52: mdm.compliance.v1.ComplianceService.GetManifest:input_type -> mdm.compliance.v1.GetManifestRequest
+	17, // 53: mdm.compliance.v1.ComplianceService.CheckIn:input_type -> mdm.compliance.v1.CheckInRequest
+	21, // 54: mdm.compliance.v1.ComplianceService.IssueCertificate:input_type -> mdm.compliance.v1.IssueCertificateRequest
+	23, // 55: mdm.compliance.v1.ComplianceAdminService.ApplyPolicy:input_type -> mdm.compliance.v1.ApplyPolicyRequest
+	25, // 56: mdm.compliance.v1.ComplianceAdminService.GetPolicy:input_type -> mdm.compliance.v1.GetPolicyRequest
+	27, // 57: mdm.compliance.v1.ComplianceAdminService.ListPolicies:input_type -> mdm.compliance.v1.ListPoliciesRequest
+	29, // 58: mdm.compliance.v1.ComplianceAdminService.DeletePolicy:input_type -> mdm.compliance.v1.DeletePolicyRequest
+	31, // 59: mdm.compliance.v1.ComplianceAdminService.GetDeviceCompliance:input_type -> mdm.compliance.v1.GetDeviceComplianceRequest
+	33, // 60: mdm.compliance.v1.ComplianceAdminService.ListDeviceStandings:input_type -> mdm.compliance.v1.ListDeviceStandingsRequest
+	37, // 61: mdm.compliance.v1.ComplianceAdminService.ListCertificates:input_type -> mdm.compliance.v1.ListCertificatesRequest
+	39, // 62: mdm.compliance.v1.ComplianceAdminService.RevokeCertificate:input_type -> mdm.compliance.v1.RevokeCertificateRequest
+	41, // 63: mdm.compliance.v1.ComplianceAdminService.GetRevocationList:input_type -> mdm.compliance.v1.GetRevocationListRequest
+	4,  // 64: mdm.compliance.v1.ComplianceService.Watch:output_type -> mdm.compliance.v1.WatchResponse
+	6,  // 65: mdm.compliance.v1.ComplianceService.GetManifest:output_type -> mdm.compliance.v1.GetManifestResponse
+	18, // 66: mdm.compliance.v1.ComplianceService.CheckIn:output_type -> mdm.compliance.v1.CheckInResponse
+	22, // 67: mdm.compliance.v1.ComplianceService.IssueCertificate:output_type -> mdm.compliance.v1.IssueCertificateResponse
+	24, // 68: mdm.compliance.v1.ComplianceAdminService.ApplyPolicy:output_type -> mdm.compliance.v1.ApplyPolicyResponse
+	26, // 69: mdm.compliance.v1.ComplianceAdminService.GetPolicy:output_type -> mdm.compliance.v1.GetPolicyResponse
+	28, // 70: mdm.compliance.v1.ComplianceAdminService.ListPolicies:output_type -> mdm.compliance.v1.ListPoliciesResponse
+	30, // 71: mdm.compliance.v1.ComplianceAdminService.DeletePolicy:output_type -> mdm.compliance.v1.DeletePolicyResponse
+	32, // 72: mdm.compliance.v1.ComplianceAdminService.GetDeviceCompliance:output_type -> mdm.compliance.v1.GetDeviceComplianceResponse
+	34, // 73: mdm.compliance.v1.ComplianceAdminService.ListDeviceStandings:output_type -> mdm.compliance.v1.ListDeviceStandingsResponse
+	38, // 74: mdm.compliance.v1.ComplianceAdminService.ListCertificates:output_type -> mdm.compliance.v1.ListCertificatesResponse
+	40, // 75: mdm.compliance.v1.ComplianceAdminService.RevokeCertificate:output_type -> mdm.compliance.v1.RevokeCertificateResponse
+	42, // 76: mdm.compliance.v1.ComplianceAdminService.GetRevocationList:output_type -> mdm.compliance.v1.GetRevocationListResponse
+	64, // [64:77] is the sub-list for method output_type
+	51, // [51:64] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_mdm_compliance_v1_compliance_proto_init() }
@@ -2633,7 +3067,7 @@ func file_mdm_compliance_v1_compliance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_compliance_v1_compliance_proto_rawDesc), len(file_mdm_compliance_v1_compliance_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -46,7 +46,8 @@ type ComplianceServiceClient interface {
 	// Caller: an enrolled device.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// GetManifest gives everything that is asked of the caller, compiled from
-	// every assigned policy. Read only.
+	// every assigned policy, the lease of its group and the keys revoked for it.
+	// Read only.
 	//
 	// Errors: UNAUTHENTICATED.
 	//
@@ -70,7 +71,9 @@ type ComplianceServiceClient interface {
 	// BadRequest (malformed or weak request, or not of the asked key type),
 	// FAILED_PRECONDITION with reason TEMPLATE_EMPTY (a template needs a value
 	// the device does not have), TEMPLATE_INVALID (the value does not fit the
-	// name) or KEY_REVOKED (make a new key), UNAUTHENTICATED.
+	// name), KEY_REVOKED (make a new key) or TOO_MANY_CERTIFICATES (the device
+	// has ten for the alias that have not ended: report the one installed, which
+	// ends those before it), UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	IssueCertificate(ctx context.Context, in *IssueCertificateRequest, opts ...grpc.CallOption) (*IssueCertificateResponse, error)
@@ -151,7 +154,8 @@ type ComplianceServiceServer interface {
 	// Caller: an enrolled device.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// GetManifest gives everything that is asked of the caller, compiled from
-	// every assigned policy. Read only.
+	// every assigned policy, the lease of its group and the keys revoked for it.
+	// Read only.
 	//
 	// Errors: UNAUTHENTICATED.
 	//
@@ -175,7 +179,9 @@ type ComplianceServiceServer interface {
 	// BadRequest (malformed or weak request, or not of the asked key type),
 	// FAILED_PRECONDITION with reason TEMPLATE_EMPTY (a template needs a value
 	// the device does not have), TEMPLATE_INVALID (the value does not fit the
-	// name) or KEY_REVOKED (make a new key), UNAUTHENTICATED.
+	// name), KEY_REVOKED (make a new key) or TOO_MANY_CERTIFICATES (the device
+	// has ten for the alias that have not ended: report the one installed, which
+	// ends those before it), UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	IssueCertificate(context.Context, *IssueCertificateRequest) (*IssueCertificateResponse, error)
@@ -323,6 +329,7 @@ const (
 	ComplianceAdminService_ListPolicies_FullMethodName        = "/mdm.compliance.v1.ComplianceAdminService/ListPolicies"
 	ComplianceAdminService_DeletePolicy_FullMethodName        = "/mdm.compliance.v1.ComplianceAdminService/DeletePolicy"
 	ComplianceAdminService_GetDeviceCompliance_FullMethodName = "/mdm.compliance.v1.ComplianceAdminService/GetDeviceCompliance"
+	ComplianceAdminService_ListDeviceStandings_FullMethodName = "/mdm.compliance.v1.ComplianceAdminService/ListDeviceStandings"
 	ComplianceAdminService_ListCertificates_FullMethodName    = "/mdm.compliance.v1.ComplianceAdminService/ListCertificates"
 	ComplianceAdminService_RevokeCertificate_FullMethodName   = "/mdm.compliance.v1.ComplianceAdminService/RevokeCertificate"
 	ComplianceAdminService_GetRevocationList_FullMethodName   = "/mdm.compliance.v1.ComplianceAdminService/GetRevocationList"
@@ -341,54 +348,71 @@ type ComplianceAdminServiceClient interface {
 	// REVISION_MOVED when expected_revision is given and is not the latest, save
 	// where the policy is as given already.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage and whose credential covers
+	// every group.
 	ApplyPolicy(ctx context.Context, in *ApplyPolicyRequest, opts ...grpc.CallOption) (*ApplyPolicyResponse, error)
 	// GetPolicy gives a policy, at its latest revision or a named one. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
 	// ListPolicies lists policies by name, page by page. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// DeletePolicy takes a policy off every device. Its revisions stay readable
 	// by number. Safe to retry.
 	//
 	// Errors: NOT_FOUND (never was), ABORTED with reason REVISION_MOVED.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage and whose credential covers
+	// every group.
 	DeletePolicy(ctx context.Context, in *DeletePolicyRequest, opts ...grpc.CallOption) (*DeletePolicyResponse, error)
 	// GetDeviceCompliance gives a device's verdict, judged now on its last
 	// report, and its manifest with the policies it came from. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist.
 	GetDeviceCompliance(ctx context.Context, in *GetDeviceComplianceRequest, opts ...grpc.CallOption) (*GetDeviceComplianceResponse, error)
+	// ListDeviceStandings gives the standing of many devices, as last judged: when
+	// they reported, when policies changed or when time turned it. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest.
+	//
+	// Caller: an administrator whose role may view. Devices of groups that the
+	// credential does not cover are left out.
+	ListDeviceStandings(ctx context.Context, in *ListDeviceStandingsRequest, opts ...grpc.CallOption) (*ListDeviceStandingsResponse, error)
 	// ListCertificates lists the client certificates issued to devices, newest
 	// first, page by page. Read only.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
+	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing),
+	// NOT_FOUND (no such device).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist; without a device, certificates of
+	// such devices are left out.
 	ListCertificates(ctx context.Context, in *ListCertificatesRequest, opts ...grpc.CallOption) (*ListCertificatesResponse, error)
-	// RevokeCertificate puts a client certificate on the revocation list. Safe to
-	// retry.
+	// RevokeCertificate puts a client certificate on the revocation list. The
+	// device is told by its manifest to destroy the certificate's key and to ask
+	// for a new certificate over a new key; while it reports the revoked one it is
+	// non-compliant. Safe to retry.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A certificate of a device of
+	// a group that the credential does not cover does not exist.
 	RevokeCertificate(ctx context.Context, in *RevokeCertificateRequest, opts ...grpc.CallOption) (*RevokeCertificateResponse, error)
 	// GetRevocationList gives the certificate revocation list (RFC 5280, 5) of
 	// the authority that issues client certificates. Read only.
 	//
 	// Errors: none of its own.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	GetRevocationList(ctx context.Context, in *GetRevocationListRequest, opts ...grpc.CallOption) (*GetRevocationListResponse, error)
 }
 
@@ -450,6 +474,16 @@ func (c *complianceAdminServiceClient) GetDeviceCompliance(ctx context.Context, 
 	return out, nil
 }
 
+func (c *complianceAdminServiceClient) ListDeviceStandings(ctx context.Context, in *ListDeviceStandingsRequest, opts ...grpc.CallOption) (*ListDeviceStandingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeviceStandingsResponse)
+	err := c.cc.Invoke(ctx, ComplianceAdminService_ListDeviceStandings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *complianceAdminServiceClient) ListCertificates(ctx context.Context, in *ListCertificatesRequest, opts ...grpc.CallOption) (*ListCertificatesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCertificatesResponse)
@@ -493,54 +527,71 @@ type ComplianceAdminServiceServer interface {
 	// REVISION_MOVED when expected_revision is given and is not the latest, save
 	// where the policy is as given already.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage and whose credential covers
+	// every group.
 	ApplyPolicy(context.Context, *ApplyPolicyRequest) (*ApplyPolicyResponse, error)
 	// GetPolicy gives a policy, at its latest revision or a named one. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
 	// ListPolicies lists policies by name, page by page. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// DeletePolicy takes a policy off every device. Its revisions stay readable
 	// by number. Safe to retry.
 	//
 	// Errors: NOT_FOUND (never was), ABORTED with reason REVISION_MOVED.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage and whose credential covers
+	// every group.
 	DeletePolicy(context.Context, *DeletePolicyRequest) (*DeletePolicyResponse, error)
 	// GetDeviceCompliance gives a device's verdict, judged now on its last
 	// report, and its manifest with the policies it came from. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist.
 	GetDeviceCompliance(context.Context, *GetDeviceComplianceRequest) (*GetDeviceComplianceResponse, error)
+	// ListDeviceStandings gives the standing of many devices, as last judged: when
+	// they reported, when policies changed or when time turned it. Read only.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest.
+	//
+	// Caller: an administrator whose role may view. Devices of groups that the
+	// credential does not cover are left out.
+	ListDeviceStandings(context.Context, *ListDeviceStandingsRequest) (*ListDeviceStandingsResponse, error)
 	// ListCertificates lists the client certificates issued to devices, newest
 	// first, page by page. Read only.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
+	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing),
+	// NOT_FOUND (no such device).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist; without a device, certificates of
+	// such devices are left out.
 	ListCertificates(context.Context, *ListCertificatesRequest) (*ListCertificatesResponse, error)
-	// RevokeCertificate puts a client certificate on the revocation list. Safe to
-	// retry.
+	// RevokeCertificate puts a client certificate on the revocation list. The
+	// device is told by its manifest to destroy the certificate's key and to ask
+	// for a new certificate over a new key; while it reports the revoked one it is
+	// non-compliant. Safe to retry.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A certificate of a device of
+	// a group that the credential does not cover does not exist.
 	RevokeCertificate(context.Context, *RevokeCertificateRequest) (*RevokeCertificateResponse, error)
 	// GetRevocationList gives the certificate revocation list (RFC 5280, 5) of
 	// the authority that issues client certificates. Read only.
 	//
 	// Errors: none of its own.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view.
 	GetRevocationList(context.Context, *GetRevocationListRequest) (*GetRevocationListResponse, error)
 	mustEmbedUnimplementedComplianceAdminServiceServer()
 }
@@ -566,6 +617,9 @@ func (UnimplementedComplianceAdminServiceServer) DeletePolicy(context.Context, *
 }
 func (UnimplementedComplianceAdminServiceServer) GetDeviceCompliance(context.Context, *GetDeviceComplianceRequest) (*GetDeviceComplianceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDeviceCompliance not implemented")
+}
+func (UnimplementedComplianceAdminServiceServer) ListDeviceStandings(context.Context, *ListDeviceStandingsRequest) (*ListDeviceStandingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeviceStandings not implemented")
 }
 func (UnimplementedComplianceAdminServiceServer) ListCertificates(context.Context, *ListCertificatesRequest) (*ListCertificatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCertificates not implemented")
@@ -688,6 +742,24 @@ func _ComplianceAdminService_GetDeviceCompliance_Handler(srv interface{}, ctx co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ComplianceAdminService_ListDeviceStandings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeviceStandingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ComplianceAdminServiceServer).ListDeviceStandings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ComplianceAdminService_ListDeviceStandings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ComplianceAdminServiceServer).ListDeviceStandings(ctx, req.(*ListDeviceStandingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ComplianceAdminService_ListCertificates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListCertificatesRequest)
 	if err := dec(in); err != nil {
@@ -768,6 +840,10 @@ var ComplianceAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetDeviceCompliance",
 			Handler:    _ComplianceAdminService_GetDeviceCompliance_Handler,
+		},
+		{
+			MethodName: "ListDeviceStandings",
+			Handler:    _ComplianceAdminService_ListDeviceStandings_Handler,
 		},
 		{
 			MethodName: "ListCertificates",

@@ -1257,7 +1257,15 @@ type Device struct {
 	CertificateSerial    string                 `protobuf:"bytes,14,opt,name=certificate_serial,json=certificateSerial,proto3" json:"certificate_serial,omitempty"`
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
 	// Identifier of the token it joined with.
-	TokenId       string `protobuf:"bytes,16,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	TokenId string `protobuf:"bytes,16,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// When the record was deleted; absent unless it was. Until `purged_at` it is
+	// a tombstone: orders wait for the device, and it keeps working.
+	DeletedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"`
+	// Who deleted it, as the audit log names callers.
+	DeletedBy string `protobuf:"bytes,18,opt,name=deleted_by,json=deletedBy,proto3" json:"deleted_by,omitempty"`
+	// When hardware tag, user, model and OS version were erased; absent unless
+	// they were.
+	PurgedAt      *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=purged_at,json=purgedAt,proto3" json:"purged_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1404,6 +1412,27 @@ func (x *Device) GetTokenId() string {
 	return ""
 }
 
+func (x *Device) GetDeletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeletedAt
+	}
+	return nil
+}
+
+func (x *Device) GetDeletedBy() string {
+	if x != nil {
+		return x.DeletedBy
+	}
+	return ""
+}
+
+func (x *Device) GetPurgedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PurgedAt
+	}
+	return nil
+}
+
 // GetDeviceRequest names a device.
 type GetDeviceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1503,11 +1532,13 @@ type ListDevicesRequest struct {
 	// Optional. From the previous page, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Optional filters.
-	Group         string      `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
-	User          string      `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
-	State         DeviceState `protobuf:"varint,5,opt,name=state,proto3,enum=mdm.enroll.v1.DeviceState" json:"state,omitempty"`
-	Ownership     Ownership   `protobuf:"varint,6,opt,name=ownership,proto3,enum=mdm.enroll.v1.Ownership" json:"ownership,omitempty"`
-	Mode          Mode        `protobuf:"varint,7,opt,name=mode,proto3,enum=mdm.enroll.v1.Mode" json:"mode,omitempty"`
+	Group     string      `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	User      string      `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	State     DeviceState `protobuf:"varint,5,opt,name=state,proto3,enum=mdm.enroll.v1.DeviceState" json:"state,omitempty"`
+	Ownership Ownership   `protobuf:"varint,6,opt,name=ownership,proto3,enum=mdm.enroll.v1.Ownership" json:"ownership,omitempty"`
+	Mode      Mode        `protobuf:"varint,7,opt,name=mode,proto3,enum=mdm.enroll.v1.Mode" json:"mode,omitempty"`
+	// Optional. Deleted records too, which are left out otherwise.
+	ShowDeleted   bool `protobuf:"varint,8,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1589,6 +1620,13 @@ func (x *ListDevicesRequest) GetMode() Mode {
 		return x.Mode
 	}
 	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *ListDevicesRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
 }
 
 // ListDevicesResponse is one page.
@@ -1754,6 +1792,116 @@ func (x *RetireDeviceResponse) GetDevice() *Device {
 	return nil
 }
 
+// DeleteDeviceRequest names the record to delete.
+type DeleteDeviceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Required. Why, for the record.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Optional. Delete only while this is the latest enrolment; 0 means any.
+	Epoch         uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteDeviceRequest) Reset() {
+	*x = DeleteDeviceRequest{}
+	mi := &file_mdm_enroll_v1_enroll_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteDeviceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteDeviceRequest) ProtoMessage() {}
+
+func (x *DeleteDeviceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_enroll_v1_enroll_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteDeviceRequest.ProtoReflect.Descriptor instead.
+func (*DeleteDeviceRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_enroll_v1_enroll_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DeleteDeviceRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteDeviceRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeleteDeviceRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// DeleteDeviceResponse shows what is left of the record: a tombstone while
+// orders wait, an erased record otherwise.
+type DeleteDeviceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteDeviceResponse) Reset() {
+	*x = DeleteDeviceResponse{}
+	mi := &file_mdm_enroll_v1_enroll_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteDeviceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteDeviceResponse) ProtoMessage() {}
+
+func (x *DeleteDeviceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_enroll_v1_enroll_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteDeviceResponse.ProtoReflect.Descriptor instead.
+func (*DeleteDeviceResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_enroll_v1_enroll_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DeleteDeviceResponse) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
 var File_mdm_enroll_v1_enroll_proto protoreflect.FileDescriptor
 
 const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
@@ -1838,7 +1986,7 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"\x12RevokeTokenRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\"A\n" +
 	"\x13RevokeTokenResponse\x12*\n" +
-	"\x05token\x18\x01 \x01(\v2\x14.mdm.enroll.v1.TokenR\x05token\"\xa3\x05\n" +
+	"\x05token\x18\x01 \x01(\v2\x14.mdm.enroll.v1.TokenR\x05token\"\xb6\x06\n" +
 	"\x06Device\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x120\n" +
@@ -1859,11 +2007,16 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"lastSeenAt\x12-\n" +
 	"\x12certificate_serial\x18\x0e \x01(\tR\x11certificateSerial\x12P\n" +
 	"\x16certificate_expires_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12\x19\n" +
-	"\btoken_id\x18\x10 \x01(\tR\atokenId\"<\n" +
+	"\btoken_id\x18\x10 \x01(\tR\atokenId\x129\n" +
+	"\n" +
+	"deleted_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tdeletedAt\x12\x1d\n" +
+	"\n" +
+	"deleted_by\x18\x12 \x01(\tR\tdeletedBy\x127\n" +
+	"\tpurged_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\bpurgedAt\"<\n" +
 	"\x10GetDeviceRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\"B\n" +
 	"\x11GetDeviceResponse\x12-\n" +
-	"\x06device\x18\x01 \x01(\v2\x15.mdm.enroll.v1.DeviceR\x06device\"\x8c\x03\n" +
+	"\x06device\x18\x01 \x01(\v2\x15.mdm.enroll.v1.DeviceR\x06device\"\xaf\x03\n" +
 	"\x12ListDevicesRequest\x12%\n" +
 	"\tpage_size\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
@@ -1872,7 +2025,8 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"\x04user\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19\x18\xfe\x012\x14^[A-Za-z0-9._%+@-]*$R\x04user\x12:\n" +
 	"\x05state\x18\x05 \x01(\x0e2\x1a.mdm.enroll.v1.DeviceStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12@\n" +
 	"\townership\x18\x06 \x01(\x0e2\x18.mdm.enroll.v1.OwnershipB\b\xbaH\x05\x82\x01\x02\x10\x01R\townership\x121\n" +
-	"\x04mode\x18\a \x01(\x0e2\x13.mdm.enroll.v1.ModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\"n\n" +
+	"\x04mode\x18\a \x01(\x0e2\x13.mdm.enroll.v1.ModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12!\n" +
+	"\fshow_deleted\x18\b \x01(\bR\vshowDeleted\"n\n" +
 	"\x13ListDevicesResponse\x12/\n" +
 	"\adevices\x18\x01 \x03(\v2\x15.mdm.enroll.v1.DeviceR\adevices\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"y\n" +
@@ -1882,6 +2036,13 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"E\n" +
 	"\x14RetireDeviceResponse\x12-\n" +
+	"\x06device\x18\x01 \x01(\v2\x15.mdm.enroll.v1.DeviceR\x06device\"y\n" +
+	"\x13DeleteDeviceRequest\x12(\n" +
+	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"E\n" +
+	"\x14DeleteDeviceResponse\x12-\n" +
 	"\x06device\x18\x01 \x01(\v2\x15.mdm.enroll.v1.DeviceR\x06device*U\n" +
 	"\tOwnership\x12\x19\n" +
 	"\x15OWNERSHIP_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -1904,7 +2065,7 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"\x11EnrollmentService\x12?\n" +
 	"\x04Join\x12\x1a.mdm.enroll.v1.JoinRequest\x1a\x1b.mdm.enroll.v1.JoinResponse\x12B\n" +
 	"\x05Renew\x12\x1b.mdm.enroll.v1.RenewRequest\x1a\x1c.mdm.enroll.v1.RenewResponse\x12B\n" +
-	"\x05Leave\x12\x1b.mdm.enroll.v1.LeaveRequest\x1a\x1c.mdm.enroll.v1.LeaveResponse2\xe3\x04\n" +
+	"\x05Leave\x12\x1b.mdm.enroll.v1.LeaveRequest\x1a\x1c.mdm.enroll.v1.LeaveResponse2\xbc\x05\n" +
 	"\x16EnrollmentAdminService\x12T\n" +
 	"\vCreateToken\x12!.mdm.enroll.v1.CreateTokenRequest\x1a\".mdm.enroll.v1.CreateTokenResponse\x12K\n" +
 	"\bGetToken\x12\x1e.mdm.enroll.v1.GetTokenRequest\x1a\x1f.mdm.enroll.v1.GetTokenResponse\x12Q\n" +
@@ -1913,7 +2074,8 @@ const file_mdm_enroll_v1_enroll_proto_rawDesc = "" +
 	"\vRevokeToken\x12!.mdm.enroll.v1.RevokeTokenRequest\x1a\".mdm.enroll.v1.RevokeTokenResponse\x12N\n" +
 	"\tGetDevice\x12\x1f.mdm.enroll.v1.GetDeviceRequest\x1a .mdm.enroll.v1.GetDeviceResponse\x12T\n" +
 	"\vListDevices\x12!.mdm.enroll.v1.ListDevicesRequest\x1a\".mdm.enroll.v1.ListDevicesResponse\x12W\n" +
-	"\fRetireDevice\x12\".mdm.enroll.v1.RetireDeviceRequest\x1a#.mdm.enroll.v1.RetireDeviceResponseB(Z&ringfence/proto/mdm/enroll/v1;enrollv1b\x06proto3"
+	"\fRetireDevice\x12\".mdm.enroll.v1.RetireDeviceRequest\x1a#.mdm.enroll.v1.RetireDeviceResponse\x12W\n" +
+	"\fDeleteDevice\x12\".mdm.enroll.v1.DeleteDeviceRequest\x1a#.mdm.enroll.v1.DeleteDeviceResponseB(Z&ringfence/proto/mdm/enroll/v1;enrollv1b\x06proto3"
 
 var (
 	file_mdm_enroll_v1_enroll_proto_rawDescOnce sync.Once
@@ -1928,7 +2090,7 @@ func file_mdm_enroll_v1_enroll_proto_rawDescGZIP() []byte {
 }
 
 var file_mdm_enroll_v1_enroll_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_mdm_enroll_v1_enroll_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_mdm_enroll_v1_enroll_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_mdm_enroll_v1_enroll_proto_goTypes = []any{
 	(Ownership)(0),                // 0: mdm.enroll.v1.Ownership
 	(Mode)(0),                     // 1: mdm.enroll.v1.Mode
@@ -1956,24 +2118,26 @@ var file_mdm_enroll_v1_enroll_proto_goTypes = []any{
 	(*ListDevicesResponse)(nil),   // 23: mdm.enroll.v1.ListDevicesResponse
 	(*RetireDeviceRequest)(nil),   // 24: mdm.enroll.v1.RetireDeviceRequest
 	(*RetireDeviceResponse)(nil),  // 25: mdm.enroll.v1.RetireDeviceResponse
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*DeleteDeviceRequest)(nil),   // 26: mdm.enroll.v1.DeleteDeviceRequest
+	(*DeleteDeviceResponse)(nil),  // 27: mdm.enroll.v1.DeleteDeviceResponse
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
 }
 var file_mdm_enroll_v1_enroll_proto_depIdxs = []int32{
 	2,  // 0: mdm.enroll.v1.JoinRequest.platform:type_name -> mdm.enroll.v1.Platform
 	1,  // 1: mdm.enroll.v1.JoinRequest.mode:type_name -> mdm.enroll.v1.Mode
-	26, // 2: mdm.enroll.v1.JoinResponse.renew_after:type_name -> google.protobuf.Timestamp
+	28, // 2: mdm.enroll.v1.JoinResponse.renew_after:type_name -> google.protobuf.Timestamp
 	0,  // 3: mdm.enroll.v1.JoinResponse.ownership:type_name -> mdm.enroll.v1.Ownership
 	1,  // 4: mdm.enroll.v1.JoinResponse.mode:type_name -> mdm.enroll.v1.Mode
-	26, // 5: mdm.enroll.v1.RenewResponse.renew_after:type_name -> google.protobuf.Timestamp
+	28, // 5: mdm.enroll.v1.RenewResponse.renew_after:type_name -> google.protobuf.Timestamp
 	0,  // 6: mdm.enroll.v1.Token.ownership:type_name -> mdm.enroll.v1.Ownership
 	1,  // 7: mdm.enroll.v1.Token.mode:type_name -> mdm.enroll.v1.Mode
-	26, // 8: mdm.enroll.v1.Token.created_at:type_name -> google.protobuf.Timestamp
-	26, // 9: mdm.enroll.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
-	26, // 10: mdm.enroll.v1.Token.revoked_at:type_name -> google.protobuf.Timestamp
+	28, // 8: mdm.enroll.v1.Token.created_at:type_name -> google.protobuf.Timestamp
+	28, // 9: mdm.enroll.v1.Token.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 10: mdm.enroll.v1.Token.revoked_at:type_name -> google.protobuf.Timestamp
 	0,  // 11: mdm.enroll.v1.CreateTokenRequest.ownership:type_name -> mdm.enroll.v1.Ownership
 	1,  // 12: mdm.enroll.v1.CreateTokenRequest.mode:type_name -> mdm.enroll.v1.Mode
-	27, // 13: mdm.enroll.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
+	29, // 13: mdm.enroll.v1.CreateTokenRequest.lifetime:type_name -> google.protobuf.Duration
 	10, // 14: mdm.enroll.v1.CreateTokenResponse.token:type_name -> mdm.enroll.v1.Token
 	10, // 15: mdm.enroll.v1.GetTokenResponse.token:type_name -> mdm.enroll.v1.Token
 	10, // 16: mdm.enroll.v1.ListTokensResponse.tokens:type_name -> mdm.enroll.v1.Token
@@ -1982,41 +2146,46 @@ var file_mdm_enroll_v1_enroll_proto_depIdxs = []int32{
 	0,  // 19: mdm.enroll.v1.Device.ownership:type_name -> mdm.enroll.v1.Ownership
 	1,  // 20: mdm.enroll.v1.Device.mode:type_name -> mdm.enroll.v1.Mode
 	2,  // 21: mdm.enroll.v1.Device.platform:type_name -> mdm.enroll.v1.Platform
-	26, // 22: mdm.enroll.v1.Device.enrolled_at:type_name -> google.protobuf.Timestamp
-	26, // 23: mdm.enroll.v1.Device.ended_at:type_name -> google.protobuf.Timestamp
-	26, // 24: mdm.enroll.v1.Device.last_seen_at:type_name -> google.protobuf.Timestamp
-	26, // 25: mdm.enroll.v1.Device.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 26: mdm.enroll.v1.GetDeviceResponse.device:type_name -> mdm.enroll.v1.Device
-	3,  // 27: mdm.enroll.v1.ListDevicesRequest.state:type_name -> mdm.enroll.v1.DeviceState
-	0,  // 28: mdm.enroll.v1.ListDevicesRequest.ownership:type_name -> mdm.enroll.v1.Ownership
-	1,  // 29: mdm.enroll.v1.ListDevicesRequest.mode:type_name -> mdm.enroll.v1.Mode
-	19, // 30: mdm.enroll.v1.ListDevicesResponse.devices:type_name -> mdm.enroll.v1.Device
-	19, // 31: mdm.enroll.v1.RetireDeviceResponse.device:type_name -> mdm.enroll.v1.Device
-	4,  // 32: mdm.enroll.v1.EnrollmentService.Join:input_type -> mdm.enroll.v1.JoinRequest
-	6,  // 33: mdm.enroll.v1.EnrollmentService.Renew:input_type -> mdm.enroll.v1.RenewRequest
-	8,  // 34: mdm.enroll.v1.EnrollmentService.Leave:input_type -> mdm.enroll.v1.LeaveRequest
-	11, // 35: mdm.enroll.v1.EnrollmentAdminService.CreateToken:input_type -> mdm.enroll.v1.CreateTokenRequest
-	13, // 36: mdm.enroll.v1.EnrollmentAdminService.GetToken:input_type -> mdm.enroll.v1.GetTokenRequest
-	15, // 37: mdm.enroll.v1.EnrollmentAdminService.ListTokens:input_type -> mdm.enroll.v1.ListTokensRequest
-	17, // 38: mdm.enroll.v1.EnrollmentAdminService.RevokeToken:input_type -> mdm.enroll.v1.RevokeTokenRequest
-	20, // 39: mdm.enroll.v1.EnrollmentAdminService.GetDevice:input_type -> mdm.enroll.v1.GetDeviceRequest
-	22, // 40: mdm.enroll.v1.EnrollmentAdminService.ListDevices:input_type -> mdm.enroll.v1.ListDevicesRequest
-	24, // 41: mdm.enroll.v1.EnrollmentAdminService.RetireDevice:input_type -> mdm.enroll.v1.RetireDeviceRequest
-	5,  // 42: mdm.enroll.v1.EnrollmentService.Join:output_type -> mdm.enroll.v1.JoinResponse
-	7,  // 43: mdm.enroll.v1.EnrollmentService.Renew:output_type -> mdm.enroll.v1.RenewResponse
-	9,  // 44: mdm.enroll.v1.EnrollmentService.Leave:output_type -> mdm.enroll.v1.LeaveResponse
-	12, // 45: mdm.enroll.v1.EnrollmentAdminService.CreateToken:output_type -> mdm.enroll.v1.CreateTokenResponse
-	14, // 46: mdm.enroll.v1.EnrollmentAdminService.GetToken:output_type -> mdm.enroll.v1.GetTokenResponse
-	16, // 47: mdm.enroll.v1.EnrollmentAdminService.ListTokens:output_type -> mdm.enroll.v1.ListTokensResponse
-	18, // 48: mdm.enroll.v1.EnrollmentAdminService.RevokeToken:output_type -> mdm.enroll.v1.RevokeTokenResponse
-	21, // 49: mdm.enroll.v1.EnrollmentAdminService.GetDevice:output_type -> mdm.enroll.v1.GetDeviceResponse
-	23, // 50: mdm.enroll.v1.EnrollmentAdminService.ListDevices:output_type -> mdm.enroll.v1.ListDevicesResponse
-	25, // 51: mdm.enroll.v1.EnrollmentAdminService.RetireDevice:output_type -> mdm.enroll.v1.RetireDeviceResponse
-	42, // [42:52] is the sub-list for method output_type
-	32, // [32:42] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	28, // 22: mdm.enroll.v1.Device.enrolled_at:type_name -> google.protobuf.Timestamp
+	28, // 23: mdm.enroll.v1.Device.ended_at:type_name -> google.protobuf.Timestamp
+	28, // 24: mdm.enroll.v1.Device.last_seen_at:type_name -> google.protobuf.Timestamp
+	28, // 25: mdm.enroll.v1.Device.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 26: mdm.enroll.v1.Device.deleted_at:type_name -> google.protobuf.Timestamp
+	28, // 27: mdm.enroll.v1.Device.purged_at:type_name -> google.protobuf.Timestamp
+	19, // 28: mdm.enroll.v1.GetDeviceResponse.device:type_name -> mdm.enroll.v1.Device
+	3,  // 29: mdm.enroll.v1.ListDevicesRequest.state:type_name -> mdm.enroll.v1.DeviceState
+	0,  // 30: mdm.enroll.v1.ListDevicesRequest.ownership:type_name -> mdm.enroll.v1.Ownership
+	1,  // 31: mdm.enroll.v1.ListDevicesRequest.mode:type_name -> mdm.enroll.v1.Mode
+	19, // 32: mdm.enroll.v1.ListDevicesResponse.devices:type_name -> mdm.enroll.v1.Device
+	19, // 33: mdm.enroll.v1.RetireDeviceResponse.device:type_name -> mdm.enroll.v1.Device
+	19, // 34: mdm.enroll.v1.DeleteDeviceResponse.device:type_name -> mdm.enroll.v1.Device
+	4,  // 35: mdm.enroll.v1.EnrollmentService.Join:input_type -> mdm.enroll.v1.JoinRequest
+	6,  // 36: mdm.enroll.v1.EnrollmentService.Renew:input_type -> mdm.enroll.v1.RenewRequest
+	8,  // 37: mdm.enroll.v1.EnrollmentService.Leave:input_type -> mdm.enroll.v1.LeaveRequest
+	11, // 38: mdm.enroll.v1.EnrollmentAdminService.CreateToken:input_type -> mdm.enroll.v1.CreateTokenRequest
+	13, // 39: mdm.enroll.v1.EnrollmentAdminService.GetToken:input_type -> mdm.enroll.v1.GetTokenRequest
+	15, // 40: mdm.enroll.v1.EnrollmentAdminService.ListTokens:input_type -> mdm.enroll.v1.ListTokensRequest
+	17, // 41: mdm.enroll.v1.EnrollmentAdminService.RevokeToken:input_type -> mdm.enroll.v1.RevokeTokenRequest
+	20, // 42: mdm.enroll.v1.EnrollmentAdminService.GetDevice:input_type -> mdm.enroll.v1.GetDeviceRequest
+	22, // 43: mdm.enroll.v1.EnrollmentAdminService.ListDevices:input_type -> mdm.enroll.v1.ListDevicesRequest
+	24, // 44: mdm.enroll.v1.EnrollmentAdminService.RetireDevice:input_type -> mdm.enroll.v1.RetireDeviceRequest
+	26, // 45: mdm.enroll.v1.EnrollmentAdminService.DeleteDevice:input_type -> mdm.enroll.v1.DeleteDeviceRequest
+	5,  // 46: mdm.enroll.v1.EnrollmentService.Join:output_type -> mdm.enroll.v1.JoinResponse
+	7,  // 47: mdm.enroll.v1.EnrollmentService.Renew:output_type -> mdm.enroll.v1.RenewResponse
+	9,  // 48: mdm.enroll.v1.EnrollmentService.Leave:output_type -> mdm.enroll.v1.LeaveResponse
+	12, // 49: mdm.enroll.v1.EnrollmentAdminService.CreateToken:output_type -> mdm.enroll.v1.CreateTokenResponse
+	14, // 50: mdm.enroll.v1.EnrollmentAdminService.GetToken:output_type -> mdm.enroll.v1.GetTokenResponse
+	16, // 51: mdm.enroll.v1.EnrollmentAdminService.ListTokens:output_type -> mdm.enroll.v1.ListTokensResponse
+	18, // 52: mdm.enroll.v1.EnrollmentAdminService.RevokeToken:output_type -> mdm.enroll.v1.RevokeTokenResponse
+	21, // 53: mdm.enroll.v1.EnrollmentAdminService.GetDevice:output_type -> mdm.enroll.v1.GetDeviceResponse
+	23, // 54: mdm.enroll.v1.EnrollmentAdminService.ListDevices:output_type -> mdm.enroll.v1.ListDevicesResponse
+	25, // 55: mdm.enroll.v1.EnrollmentAdminService.RetireDevice:output_type -> mdm.enroll.v1.RetireDeviceResponse
+	27, // 56: mdm.enroll.v1.EnrollmentAdminService.DeleteDevice:output_type -> mdm.enroll.v1.DeleteDeviceResponse
+	46, // [46:57] is the sub-list for method output_type
+	35, // [35:46] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_mdm_enroll_v1_enroll_proto_init() }
@@ -2030,7 +2199,7 @@ func file_mdm_enroll_v1_enroll_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_enroll_v1_enroll_proto_rawDesc), len(file_mdm_enroll_v1_enroll_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -266,6 +266,7 @@ const (
 	EnrollmentAdminService_GetDevice_FullMethodName    = "/mdm.enroll.v1.EnrollmentAdminService/GetDevice"
 	EnrollmentAdminService_ListDevices_FullMethodName  = "/mdm.enroll.v1.EnrollmentAdminService/ListDevices"
 	EnrollmentAdminService_RetireDevice_FullMethodName = "/mdm.enroll.v1.EnrollmentAdminService/RetireDevice"
+	EnrollmentAdminService_DeleteDevice_FullMethodName = "/mdm.enroll.v1.EnrollmentAdminService/DeleteDevice"
 )
 
 // EnrollmentAdminServiceClient is the client API for EnrollmentAdminService service.
@@ -279,40 +280,47 @@ type EnrollmentAdminServiceClient interface {
 	// request key; the second answer then has the token but no secret.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, ABORTED with reason
-	// REQUEST_KEY_REUSED when the key was used for a different request.
+	// REQUEST_KEY_REUSED when the key was used for a different request,
+	// PERMISSION_DENIED with reason OUT_OF_SCOPE for a group that the caller's
+	// credential does not cover.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
 	// GetToken describes one token, never its secret. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A token of a group that the
+	// credential does not cover does not exist.
 	GetToken(ctx context.Context, in *GetTokenRequest, opts ...grpc.CallOption) (*GetTokenResponse, error)
 	// ListTokens lists tokens, newest first. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. Tokens of groups that the
+	// credential does not cover are left out.
 	ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error)
 	// RevokeToken stops a token from being redeemed. Devices that joined with it
 	// stay. Safe to retry.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A token of a group that the
+	// credential does not cover does not exist.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
-	// GetDevice describes one device. Read only.
+	// GetDevice describes one device, a deleted one too. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist.
 	GetDevice(ctx context.Context, in *GetDeviceRequest, opts ...grpc.CallOption) (*GetDeviceResponse, error)
 	// ListDevices lists devices, oldest first, page by page. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. Devices of groups that the
+	// credential does not cover are left out.
 	ListDevices(ctx context.Context, in *ListDevicesRequest, opts ...grpc.CallOption) (*ListDevicesResponse, error)
 	// RetireDevice ends a device's enrolment from the server. Its certificates
 	// stop working at once, open streams included. It removes nothing from the
@@ -322,8 +330,30 @@ type EnrollmentAdminServiceClient interface {
 	// Errors: NOT_FOUND, ABORTED with reason EPOCH_MOVED when `epoch` is given
 	// and the device has enrolled again since.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A device of a group that the
+	// credential does not cover does not exist.
 	RetireDevice(ctx context.Context, in *RetireDeviceRequest, opts ...grpc.CallOption) (*RetireDeviceResponse, error)
+	// DeleteDevice deletes a device record, and never an order with it. Where no
+	// order waits for the device, its enrolment ends as by RetireDevice and what
+	// the record holds of the person and the phone is erased at once. Where
+	// orders wait, the record becomes a tombstone, which `deleted_at` shows: the
+	// phone keeps working until its orders are settled, and then the same
+	// happens. What stays of an erased record, which `purged_at` shows, is its
+	// id, epoch and times, so that neither comes again and the audit log keeps
+	// its subject.
+	//
+	// A phone that joins again with its hardware tag while its record is a
+	// tombstone gets the next epoch of that record, which is then deleted no
+	// more. After the erasure it is a new device.
+	//
+	// Safe to retry: a deleted record stays deleted, as it was.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND, ABORTED with reason
+	// EPOCH_MOVED when `epoch` is given and the device has enrolled again since.
+	//
+	// Caller: an administrator whose role may manage. A device of a group that the
+	// credential does not cover does not exist.
+	DeleteDevice(ctx context.Context, in *DeleteDeviceRequest, opts ...grpc.CallOption) (*DeleteDeviceResponse, error)
 }
 
 type enrollmentAdminServiceClient struct {
@@ -404,6 +434,16 @@ func (c *enrollmentAdminServiceClient) RetireDevice(ctx context.Context, in *Ret
 	return out, nil
 }
 
+func (c *enrollmentAdminServiceClient) DeleteDevice(ctx context.Context, in *DeleteDeviceRequest, opts ...grpc.CallOption) (*DeleteDeviceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteDeviceResponse)
+	err := c.cc.Invoke(ctx, EnrollmentAdminService_DeleteDevice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EnrollmentAdminServiceServer is the server API for EnrollmentAdminService service.
 // All implementations must embed UnimplementedEnrollmentAdminServiceServer
 // for forward compatibility.
@@ -415,40 +455,47 @@ type EnrollmentAdminServiceServer interface {
 	// request key; the second answer then has the token but no secret.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, ABORTED with reason
-	// REQUEST_KEY_REUSED when the key was used for a different request.
+	// REQUEST_KEY_REUSED when the key was used for a different request,
+	// PERMISSION_DENIED with reason OUT_OF_SCOPE for a group that the caller's
+	// credential does not cover.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
 	// GetToken describes one token, never its secret. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A token of a group that the
+	// credential does not cover does not exist.
 	GetToken(context.Context, *GetTokenRequest) (*GetTokenResponse, error)
 	// ListTokens lists tokens, newest first. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. Tokens of groups that the
+	// credential does not cover are left out.
 	ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error)
 	// RevokeToken stops a token from being redeemed. Devices that joined with it
 	// stay. Safe to retry.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A token of a group that the
+	// credential does not cover does not exist.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
-	// GetDevice describes one device. Read only.
+	// GetDevice describes one device, a deleted one too. Read only.
 	//
 	// Errors: NOT_FOUND.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. A device of a group that the
+	// credential does not cover does not exist.
 	GetDevice(context.Context, *GetDeviceRequest) (*GetDeviceResponse, error)
 	// ListDevices lists devices, oldest first, page by page. Read only.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest (page token of another listing).
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may view. Devices of groups that the
+	// credential does not cover are left out.
 	ListDevices(context.Context, *ListDevicesRequest) (*ListDevicesResponse, error)
 	// RetireDevice ends a device's enrolment from the server. Its certificates
 	// stop working at once, open streams included. It removes nothing from the
@@ -458,8 +505,30 @@ type EnrollmentAdminServiceServer interface {
 	// Errors: NOT_FOUND, ABORTED with reason EPOCH_MOVED when `epoch` is given
 	// and the device has enrolled again since.
 	//
-	// Caller: an administrator.
+	// Caller: an administrator whose role may manage. A device of a group that the
+	// credential does not cover does not exist.
 	RetireDevice(context.Context, *RetireDeviceRequest) (*RetireDeviceResponse, error)
+	// DeleteDevice deletes a device record, and never an order with it. Where no
+	// order waits for the device, its enrolment ends as by RetireDevice and what
+	// the record holds of the person and the phone is erased at once. Where
+	// orders wait, the record becomes a tombstone, which `deleted_at` shows: the
+	// phone keeps working until its orders are settled, and then the same
+	// happens. What stays of an erased record, which `purged_at` shows, is its
+	// id, epoch and times, so that neither comes again and the audit log keeps
+	// its subject.
+	//
+	// A phone that joins again with its hardware tag while its record is a
+	// tombstone gets the next epoch of that record, which is then deleted no
+	// more. After the erasure it is a new device.
+	//
+	// Safe to retry: a deleted record stays deleted, as it was.
+	//
+	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND, ABORTED with reason
+	// EPOCH_MOVED when `epoch` is given and the device has enrolled again since.
+	//
+	// Caller: an administrator whose role may manage. A device of a group that the
+	// credential does not cover does not exist.
+	DeleteDevice(context.Context, *DeleteDeviceRequest) (*DeleteDeviceResponse, error)
 	mustEmbedUnimplementedEnrollmentAdminServiceServer()
 }
 
@@ -490,6 +559,9 @@ func (UnimplementedEnrollmentAdminServiceServer) ListDevices(context.Context, *L
 }
 func (UnimplementedEnrollmentAdminServiceServer) RetireDevice(context.Context, *RetireDeviceRequest) (*RetireDeviceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetireDevice not implemented")
+}
+func (UnimplementedEnrollmentAdminServiceServer) DeleteDevice(context.Context, *DeleteDeviceRequest) (*DeleteDeviceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteDevice not implemented")
 }
 func (UnimplementedEnrollmentAdminServiceServer) mustEmbedUnimplementedEnrollmentAdminServiceServer() {
 }
@@ -639,6 +711,24 @@ func _EnrollmentAdminService_RetireDevice_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EnrollmentAdminService_DeleteDevice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteDeviceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnrollmentAdminServiceServer).DeleteDevice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnrollmentAdminService_DeleteDevice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnrollmentAdminServiceServer).DeleteDevice(ctx, req.(*DeleteDeviceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EnrollmentAdminService_ServiceDesc is the grpc.ServiceDesc for EnrollmentAdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -673,6 +763,10 @@ var EnrollmentAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetireDevice",
 			Handler:    _EnrollmentAdminService_RetireDevice_Handler,
+		},
+		{
+			MethodName: "DeleteDevice",
+			Handler:    _EnrollmentAdminService_DeleteDevice_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -5,8 +5,10 @@
 // source: mdm/wipe/v1/wipe.proto
 
 // Package mdm.wipe.v1 takes the company's data back: the work profile, or the
-// work data of named apps. Nothing here can name anything else: there is no
-// message, field or value for a factory reset or for personal data.
+// work data of named apps. Nothing in this file can name anything else: there
+// is no message, field or value for personal data. What only a phone of the
+// company can be ordered to do is in device.proto and company.proto, with services,
+// messages and signatures of its own.
 
 package wipev1
 
@@ -103,6 +105,63 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{0}
 }
 
+// Source is where an order came from.
+type Source int32
+
+const (
+	// An order from before there were sources: an administrator.
+	Source_SOURCE_UNSPECIFIED Source = 0
+	// One administrator's request.
+	Source_SOURCE_ADMINISTRATOR Source = 1
+	// A wipe of everything of one person.
+	Source_SOURCE_USER Source = 2
+	// A lease that ran out.
+	Source_SOURCE_LEASE Source = 3
+)
+
+// Enum value maps for Source.
+var (
+	Source_name = map[int32]string{
+		0: "SOURCE_UNSPECIFIED",
+		1: "SOURCE_ADMINISTRATOR",
+		2: "SOURCE_USER",
+		3: "SOURCE_LEASE",
+	}
+	Source_value = map[string]int32{
+		"SOURCE_UNSPECIFIED":   0,
+		"SOURCE_ADMINISTRATOR": 1,
+		"SOURCE_USER":          2,
+		"SOURCE_LEASE":         3,
+	}
+)
+
+func (x Source) Enum() *Source {
+	p := new(Source)
+	*p = x
+	return p
+}
+
+func (x Source) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Source) Descriptor() protoreflect.EnumDescriptor {
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[1].Descriptor()
+}
+
+func (Source) Type() protoreflect.EnumType {
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[1]
+}
+
+func (x Source) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Source.Descriptor instead.
+func (Source) EnumDescriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{1}
+}
+
 // Confirmation is how far the device's word is signed for.
 type Confirmation int32
 
@@ -141,11 +200,11 @@ func (x Confirmation) String() string {
 }
 
 func (Confirmation) Descriptor() protoreflect.EnumDescriptor {
-	return file_mdm_wipe_v1_wipe_proto_enumTypes[1].Descriptor()
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[2].Descriptor()
 }
 
 func (Confirmation) Type() protoreflect.EnumType {
-	return &file_mdm_wipe_v1_wipe_proto_enumTypes[1]
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[2]
 }
 
 func (x Confirmation) Number() protoreflect.EnumNumber {
@@ -154,7 +213,7 @@ func (x Confirmation) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Confirmation.Descriptor instead.
 func (Confirmation) EnumDescriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{1}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{2}
 }
 
 // Refusal is why a device does not take what it was given for a good order.
@@ -209,11 +268,11 @@ func (x Refusal) String() string {
 }
 
 func (Refusal) Descriptor() protoreflect.EnumDescriptor {
-	return file_mdm_wipe_v1_wipe_proto_enumTypes[2].Descriptor()
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[3].Descriptor()
 }
 
 func (Refusal) Type() protoreflect.EnumType {
-	return &file_mdm_wipe_v1_wipe_proto_enumTypes[2]
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[3]
 }
 
 func (x Refusal) Number() protoreflect.EnumNumber {
@@ -222,7 +281,144 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{2}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{3}
+}
+
+// RequestState is where a request stands.
+type RequestState int32
+
+const (
+	RequestState_REQUEST_STATE_UNSPECIFIED RequestState = 0
+	// Waits for one other administrator.
+	RequestState_REQUEST_STATE_WAITING RequestState = 1
+	// What it asked for has been done: its orders exist, its change holds.
+	RequestState_REQUEST_STATE_EXECUTED RequestState = 2
+	// Another administrator said no. Final.
+	RequestState_REQUEST_STATE_REJECTED RequestState = 3
+	// Nobody approved it in time. Final.
+	RequestState_REQUEST_STATE_EXPIRED RequestState = 4
+	// Stopped: nothing of it happens any more that no device had acknowledged.
+	// Final.
+	RequestState_REQUEST_STATE_STOPPED RequestState = 5
+	// What it asked for was no longer what had been planned. Final.
+	RequestState_REQUEST_STATE_VOID RequestState = 6
+)
+
+// Enum value maps for RequestState.
+var (
+	RequestState_name = map[int32]string{
+		0: "REQUEST_STATE_UNSPECIFIED",
+		1: "REQUEST_STATE_WAITING",
+		2: "REQUEST_STATE_EXECUTED",
+		3: "REQUEST_STATE_REJECTED",
+		4: "REQUEST_STATE_EXPIRED",
+		5: "REQUEST_STATE_STOPPED",
+		6: "REQUEST_STATE_VOID",
+	}
+	RequestState_value = map[string]int32{
+		"REQUEST_STATE_UNSPECIFIED": 0,
+		"REQUEST_STATE_WAITING":     1,
+		"REQUEST_STATE_EXECUTED":    2,
+		"REQUEST_STATE_REJECTED":    3,
+		"REQUEST_STATE_EXPIRED":     4,
+		"REQUEST_STATE_STOPPED":     5,
+		"REQUEST_STATE_VOID":        6,
+	}
+)
+
+func (x RequestState) Enum() *RequestState {
+	p := new(RequestState)
+	*p = x
+	return p
+}
+
+func (x RequestState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RequestState) Descriptor() protoreflect.EnumDescriptor {
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[4].Descriptor()
+}
+
+func (RequestState) Type() protoreflect.EnumType {
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[4]
+}
+
+func (x RequestState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RequestState.Descriptor instead.
+func (RequestState) EnumDescriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{4}
+}
+
+// RequestKind is what a request asks for.
+type RequestKind int32
+
+const (
+	RequestKind_REQUEST_KIND_UNSPECIFIED RequestKind = 0
+	// Orders to devices.
+	RequestKind_REQUEST_KIND_WIPE RequestKind = 1
+	// Orders for everything of one person, until lifted.
+	RequestKind_REQUEST_KIND_USER_WIPE RequestKind = 2
+	// Other limits.
+	RequestKind_REQUEST_KIND_LIMITS RequestKind = 3
+	// The breaker shall close, and pending orders go on.
+	RequestKind_REQUEST_KIND_RESUME RequestKind = 4
+	// The breaker shall close, and pending orders be cancelled.
+	RequestKind_REQUEST_KIND_CANCEL_ALL RequestKind = 5
+	// Another lease.
+	RequestKind_REQUEST_KIND_LEASE RequestKind = 6
+)
+
+// Enum value maps for RequestKind.
+var (
+	RequestKind_name = map[int32]string{
+		0: "REQUEST_KIND_UNSPECIFIED",
+		1: "REQUEST_KIND_WIPE",
+		2: "REQUEST_KIND_USER_WIPE",
+		3: "REQUEST_KIND_LIMITS",
+		4: "REQUEST_KIND_RESUME",
+		5: "REQUEST_KIND_CANCEL_ALL",
+		6: "REQUEST_KIND_LEASE",
+	}
+	RequestKind_value = map[string]int32{
+		"REQUEST_KIND_UNSPECIFIED": 0,
+		"REQUEST_KIND_WIPE":        1,
+		"REQUEST_KIND_USER_WIPE":   2,
+		"REQUEST_KIND_LIMITS":      3,
+		"REQUEST_KIND_RESUME":      4,
+		"REQUEST_KIND_CANCEL_ALL":  5,
+		"REQUEST_KIND_LEASE":       6,
+	}
+)
+
+func (x RequestKind) Enum() *RequestKind {
+	p := new(RequestKind)
+	*p = x
+	return p
+}
+
+func (x RequestKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RequestKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_mdm_wipe_v1_wipe_proto_enumTypes[5].Descriptor()
+}
+
+func (RequestKind) Type() protoreflect.EnumType {
+	return &file_mdm_wipe_v1_wipe_proto_enumTypes[5]
+}
+
+func (x RequestKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RequestKind.Descriptor instead.
+func (RequestKind) EnumDescriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{5}
 }
 
 // Scope says what goes. There is nothing wider than a work profile.
@@ -232,6 +428,8 @@ type Scope struct {
 	//
 	//	*Scope_WorkProfile
 	//	*Scope_AppData
+	//	*Scope_Relinquish
+	//	*Scope_Lock
 	Scope         isScope_Scope `protobuf_oneof:"scope"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -292,6 +490,24 @@ func (x *Scope) GetAppData() *AppData {
 	return nil
 }
 
+func (x *Scope) GetRelinquish() *Relinquish {
+	if x != nil {
+		if x, ok := x.Scope.(*Scope_Relinquish); ok {
+			return x.Relinquish
+		}
+	}
+	return nil
+}
+
+func (x *Scope) GetLock() *Lock {
+	if x != nil {
+		if x, ok := x.Scope.(*Scope_Lock); ok {
+			return x.Lock
+		}
+	}
+	return nil
+}
+
 type isScope_Scope interface {
 	isScope_Scope()
 }
@@ -306,9 +522,23 @@ type Scope_AppData struct {
 	AppData *AppData `protobuf:"bytes,2,opt,name=app_data,json=appData,proto3,oneof"`
 }
 
+type Scope_Relinquish struct {
+	// The work profile of a company's device, which the person then keeps.
+	Relinquish *Relinquish `protobuf:"bytes,3,opt,name=relinquish,proto3,oneof"`
+}
+
+type Scope_Lock struct {
+	// Nothing goes: the work side locks until the person opens it again.
+	Lock *Lock `protobuf:"bytes,4,opt,name=lock,proto3,oneof"`
+}
+
 func (*Scope_WorkProfile) isScope_Scope() {}
 
 func (*Scope_AppData) isScope_Scope() {}
+
+func (*Scope_Relinquish) isScope_Scope() {}
+
+func (*Scope_Lock) isScope_Scope() {}
 
 // WorkProfile is the scope of a whole work profile.
 type WorkProfile struct {
@@ -347,6 +577,82 @@ func (*WorkProfile) Descriptor() ([]byte, []int) {
 	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{1}
 }
 
+// Relinquish is the scope of a whole work profile on a company-owned device
+// with a personal side, which the company gives up with it: what it restricted
+// on the device is lifted.
+type Relinquish struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relinquish) Reset() {
+	*x = Relinquish{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relinquish) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relinquish) ProtoMessage() {}
+
+func (x *Relinquish) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relinquish.ProtoReflect.Descriptor instead.
+func (*Relinquish) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{2}
+}
+
+// Lock is the scope of nothing: the work side asks for its PIN again.
+type Lock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lock) Reset() {
+	*x = Lock{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lock) ProtoMessage() {}
+
+func (x *Lock) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lock.ProtoReflect.Descriptor instead.
+func (*Lock) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{3}
+}
+
 // AppData is the scope of named apps.
 type AppData struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -358,7 +664,7 @@ type AppData struct {
 
 func (x *AppData) Reset() {
 	*x = AppData{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[2]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +676,7 @@ func (x *AppData) String() string {
 func (*AppData) ProtoMessage() {}
 
 func (x *AppData) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[2]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +689,7 @@ func (x *AppData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppData.ProtoReflect.Descriptor instead.
 func (*AppData) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{2}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AppData) GetPackages() []string {
@@ -424,14 +730,29 @@ type Order struct {
 	// are counted. That does not change the state.
 	RefusedCount uint32 `protobuf:"varint,17,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	// Why, the last time.
-	LastRefusal   string `protobuf:"bytes,18,opt,name=last_refusal,json=lastRefusal,proto3" json:"last_refusal,omitempty"`
+	LastRefusal string `protobuf:"bytes,18,opt,name=last_refusal,json=lastRefusal,proto3" json:"last_refusal,omitempty"`
+	// The request that led to it; empty for a lease and for orders of old.
+	RequestId string `protobuf:"bytes,19,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Where it came from.
+	Source Source `protobuf:"varint,20,opt,name=source,proto3,enum=mdm.wipe.v1.Source" json:"source,omitempty"`
+	// Cooling-off: it is not given to the device before this. Absent for none.
+	HeldUntil *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
+	// The breaker is open and the device has not acknowledged: it is not given.
+	Paused bool `protobuf:"varint,22,opt,name=paused,proto3" json:"paused,omitempty"`
+	// The group and the ownership of the device when it was ordered.
+	Group string `protobuf:"bytes,23,opt,name=group,proto3" json:"group,omitempty"`
+	// Present for the scope that only a phone of the company has; scope is then
+	// absent.
+	WholeDevice *WholeDevice `protobuf:"bytes,24,opt,name=whole_device,json=wholeDevice,proto3" json:"whole_device,omitempty"`
+	// Present for an order that the device carries out by itself.
+	Lease         *Lease `protobuf:"bytes,25,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[3]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -443,7 +764,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[3]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -456,7 +777,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{3}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Order) GetId() string {
@@ -585,6 +906,119 @@ func (x *Order) GetLastRefusal() string {
 	return ""
 }
 
+func (x *Order) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Order) GetSource() Source {
+	if x != nil {
+		return x.Source
+	}
+	return Source_SOURCE_UNSPECIFIED
+}
+
+func (x *Order) GetHeldUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldUntil
+	}
+	return nil
+}
+
+func (x *Order) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Order) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Order) GetWholeDevice() *WholeDevice {
+	if x != nil {
+		return x.WholeDevice
+	}
+	return nil
+}
+
+func (x *Order) GetLease() *Lease {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+// Lease is how long a device may be without contact: see mdm.compliance.v1.
+type Lease struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Grows with each change of the leases.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Without contact for this long, the device locks its work side.
+	LockAfter *durationpb.Duration `protobuf:"bytes,2,opt,name=lock_after,json=lockAfter,proto3" json:"lock_after,omitempty"`
+	// Without contact for this long, it wipes its work side.
+	WipeAfter     *durationpb.Duration `protobuf:"bytes,3,opt,name=wipe_after,json=wipeAfter,proto3" json:"wipe_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lease) Reset() {
+	*x = Lease{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lease) ProtoMessage() {}
+
+func (x *Lease) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lease.ProtoReflect.Descriptor instead.
+func (*Lease) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Lease) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Lease) GetLockAfter() *durationpb.Duration {
+	if x != nil {
+		return x.LockAfter
+	}
+	return nil
+}
+
+func (x *Lease) GetWipeAfter() *durationpb.Duration {
+	if x != nil {
+		return x.WipeAfter
+	}
+	return nil
+}
+
 // OrderToSign is what the server signs and the device verifies: the content of
 // the CMS SignedData in SignedOrder. It is serialised deterministically.
 type OrderToSign struct {
@@ -598,15 +1032,20 @@ type OrderToSign struct {
 	NotAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
 	// Required. Grows with each order of the device, over all its epochs. The
 	// device acts on an order only if this is greater than that of every order
-	// it has acted on.
-	Sequence      uint64 `protobuf:"varint,7,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// it has acted on. For an order with a lease that does not matter: the device
+	// holds one at most, and acting on it ends its enrolment.
+	Sequence uint64 `protobuf:"varint,7,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Present: this is no order for now. The device keeps it and acts on it by
+	// itself once it was out of contact for lease.wipe_after, if it holds no later
+	// lease. not_after does not end it.
+	Lease         *Lease `protobuf:"bytes,8,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OrderToSign) Reset() {
 	*x = OrderToSign{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[4]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +1057,7 @@ func (x *OrderToSign) String() string {
 func (*OrderToSign) ProtoMessage() {}
 
 func (x *OrderToSign) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[4]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +1070,7 @@ func (x *OrderToSign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderToSign.ProtoReflect.Descriptor instead.
 func (*OrderToSign) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{4}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OrderToSign) GetOrderId() string {
@@ -683,6 +1122,13 @@ func (x *OrderToSign) GetSequence() uint64 {
 	return 0
 }
 
+func (x *OrderToSign) GetLease() *Lease {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
 // SignedOrder is an order as a device gets it.
 type SignedOrder struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -698,7 +1144,7 @@ type SignedOrder struct {
 
 func (x *SignedOrder) Reset() {
 	*x = SignedOrder{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[5]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +1156,7 @@ func (x *SignedOrder) String() string {
 func (*SignedOrder) ProtoMessage() {}
 
 func (x *SignedOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[5]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +1169,7 @@ func (x *SignedOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedOrder.ProtoReflect.Descriptor instead.
 func (*SignedOrder) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{5}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SignedOrder) GetOrderId() string {
@@ -756,7 +1202,7 @@ type FetchOrdersRequest struct {
 
 func (x *FetchOrdersRequest) Reset() {
 	*x = FetchOrdersRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[6]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +1214,7 @@ func (x *FetchOrdersRequest) String() string {
 func (*FetchOrdersRequest) ProtoMessage() {}
 
 func (x *FetchOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[6]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +1227,7 @@ func (x *FetchOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchOrdersRequest.ProtoReflect.Descriptor instead.
 func (*FetchOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{6}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{9}
 }
 
 // FetchOrdersResponse holds at most 100 of them.
@@ -794,7 +1240,7 @@ type FetchOrdersResponse struct {
 
 func (x *FetchOrdersResponse) Reset() {
 	*x = FetchOrdersResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[7]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +1252,7 @@ func (x *FetchOrdersResponse) String() string {
 func (*FetchOrdersResponse) ProtoMessage() {}
 
 func (x *FetchOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[7]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +1265,7 @@ func (x *FetchOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchOrdersResponse.ProtoReflect.Descriptor instead.
 func (*FetchOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{7}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FetchOrdersResponse) GetOrders() []*SignedOrder {
@@ -846,7 +1292,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[8]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +1304,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[8]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1317,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{8}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Receipt) GetFinishedAt() *timestamppb.Timestamp {
@@ -937,7 +1383,7 @@ type Commitment struct {
 
 func (x *Commitment) Reset() {
 	*x = Commitment{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1395,7 @@ func (x *Commitment) String() string {
 func (*Commitment) ProtoMessage() {}
 
 func (x *Commitment) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[9]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1408,7 @@ func (x *Commitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Commitment.ProtoReflect.Descriptor instead.
 func (*Commitment) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{9}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Commitment) GetCommittedAt() *timestamppb.Timestamp {
@@ -1028,7 +1474,7 @@ type Completion struct {
 
 func (x *Completion) Reset() {
 	*x = Completion{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1486,7 @@ func (x *Completion) String() string {
 func (*Completion) ProtoMessage() {}
 
 func (x *Completion) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[10]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1499,7 @@ func (x *Completion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completion.ProtoReflect.Descriptor instead.
 func (*Completion) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{10}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Completion) GetReceipt() *Receipt {
@@ -1094,7 +1540,7 @@ type Statement struct {
 
 func (x *Statement) Reset() {
 	*x = Statement{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1552,7 @@ func (x *Statement) String() string {
 func (*Statement) ProtoMessage() {}
 
 func (x *Statement) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[11]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1565,7 @@ func (x *Statement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statement.ProtoReflect.Descriptor instead.
 func (*Statement) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{11}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Statement) GetFormat() string {
@@ -1231,7 +1677,7 @@ type SignedStatement struct {
 
 func (x *SignedStatement) Reset() {
 	*x = SignedStatement{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1689,7 @@ func (x *SignedStatement) String() string {
 func (*SignedStatement) ProtoMessage() {}
 
 func (x *SignedStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[12]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1702,7 @@ func (x *SignedStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
 func (*SignedStatement) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{12}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SignedStatement) GetContent() []byte {
@@ -1295,7 +1741,7 @@ type ReportOrderRequest struct {
 
 func (x *ReportOrderRequest) Reset() {
 	*x = ReportOrderRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1753,7 @@ func (x *ReportOrderRequest) String() string {
 func (*ReportOrderRequest) ProtoMessage() {}
 
 func (x *ReportOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[13]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1766,7 @@ func (x *ReportOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOrderRequest.ProtoReflect.Descriptor instead.
 func (*ReportOrderRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{13}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReportOrderRequest) GetOrderId() string {
@@ -1438,7 +1884,7 @@ type Acknowledged struct {
 
 func (x *Acknowledged) Reset() {
 	*x = Acknowledged{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1896,7 @@ func (x *Acknowledged) String() string {
 func (*Acknowledged) ProtoMessage() {}
 
 func (x *Acknowledged) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[14]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1909,7 @@ func (x *Acknowledged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acknowledged.ProtoReflect.Descriptor instead.
 func (*Acknowledged) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{14}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{17}
 }
 
 // NotNow puts the order back.
@@ -1477,7 +1923,7 @@ type NotNow struct {
 
 func (x *NotNow) Reset() {
 	*x = NotNow{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1935,7 @@ func (x *NotNow) String() string {
 func (*NotNow) ProtoMessage() {}
 
 func (x *NotNow) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[15]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1948,7 @@ func (x *NotNow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotNow.ProtoReflect.Descriptor instead.
 func (*NotNow) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{15}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NotNow) GetReason() string {
@@ -1523,7 +1969,7 @@ type Failed struct {
 
 func (x *Failed) Reset() {
 	*x = Failed{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1535,7 +1981,7 @@ func (x *Failed) String() string {
 func (*Failed) ProtoMessage() {}
 
 func (x *Failed) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[16]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1548,7 +1994,7 @@ func (x *Failed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failed.ProtoReflect.Descriptor instead.
 func (*Failed) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{16}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Failed) GetReason() string {
@@ -1571,7 +2017,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +2029,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[17]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +2042,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{17}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Refused) GetReason() Refusal {
@@ -1623,7 +2069,7 @@ type ReportOrderResponse struct {
 
 func (x *ReportOrderResponse) Reset() {
 	*x = ReportOrderResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +2081,7 @@ func (x *ReportOrderResponse) String() string {
 func (*ReportOrderResponse) ProtoMessage() {}
 
 func (x *ReportOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[18]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +2094,7 @@ func (x *ReportOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOrderResponse.ProtoReflect.Descriptor instead.
 func (*ReportOrderResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{18}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReportOrderResponse) GetState() State {
@@ -1656,6 +2102,297 @@ func (x *ReportOrderResponse) GetState() State {
 		return x.State
 	}
 	return State_STATE_UNSPECIFIED
+}
+
+// WipeRequest is what an administrator asked for, and what came of it.
+type WipeRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind      RequestKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=mdm.wipe.v1.RequestKind" json:"kind,omitempty"`
+	State     RequestState           `protobuf:"varint,3,opt,name=state,proto3,enum=mdm.wipe.v1.RequestState" json:"state,omitempty"`
+	Reason    string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	CreatedBy string                 `protobuf:"bytes,5,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// While it waits: when it ends without an approval.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Who approved or rejected it, when, and with which words.
+	DecidedBy string                 `protobuf:"bytes,8,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	Decision  string                 `protobuf:"bytes,10,opt,name=decision,proto3" json:"decision,omitempty"`
+	// What is asked for, in one line.
+	Summary string `protobuf:"bytes,11,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Why it needs a second person, one line each; empty if it does not.
+	Needs []string `protobuf:"bytes,12,rep,name=needs,proto3" json:"needs,omitempty"`
+	// What to do next, for who reads it; empty if there is nothing to do.
+	Hint string `protobuf:"bytes,13,opt,name=hint,proto3" json:"hint,omitempty"`
+	// How many devices it names.
+	Devices uint32 `protobuf:"varint,14,opt,name=devices,proto3" json:"devices,omitempty"`
+	// The plan that it refers to; empty without one.
+	PlanDigest string `protobuf:"bytes,15,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
+	// Cooling-off: its orders are not given to devices before this.
+	HeldUntil *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
+	// For a wipe of everything of one person: who, and since when it is lifted.
+	User     string                 `protobuf:"bytes,17,opt,name=user,proto3" json:"user,omitempty"`
+	LiftedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=lifted_at,json=liftedAt,proto3" json:"lifted_at,omitempty"`
+	// For a wipe: what goes. Absent for the scope that only a phone of the
+	// company has.
+	Scope         *Scope `protobuf:"bytes,19,opt,name=scope,proto3" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipeRequest) Reset() {
+	*x = WipeRequest{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipeRequest) ProtoMessage() {}
+
+func (x *WipeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipeRequest.ProtoReflect.Descriptor instead.
+func (*WipeRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WipeRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetKind() RequestKind {
+	if x != nil {
+		return x.Kind
+	}
+	return RequestKind_REQUEST_KIND_UNSPECIFIED
+}
+
+func (x *WipeRequest) GetState() RequestState {
+	if x != nil {
+		return x.State
+	}
+	return RequestState_REQUEST_STATE_UNSPECIFIED
+}
+
+func (x *WipeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetNeeds() []string {
+	if x != nil {
+		return x.Needs
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetDevices() uint32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+func (x *WipeRequest) GetPlanDigest() string {
+	if x != nil {
+		return x.PlanDigest
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetHeldUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldUntil
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *WipeRequest) GetLiftedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LiftedAt
+	}
+	return nil
+}
+
+func (x *WipeRequest) GetScope() *Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+// FetchLeaseRequest names the lease in the device's manifest.
+type FetchLeaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchLeaseRequest) Reset() {
+	*x = FetchLeaseRequest{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchLeaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchLeaseRequest) ProtoMessage() {}
+
+func (x *FetchLeaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchLeaseRequest.ProtoReflect.Descriptor instead.
+func (*FetchLeaseRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *FetchLeaseRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// FetchLeaseResponse holds the order for it.
+type FetchLeaseResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *SignedOrder           `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchLeaseResponse) Reset() {
+	*x = FetchLeaseResponse{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchLeaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchLeaseResponse) ProtoMessage() {}
+
+func (x *FetchLeaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchLeaseResponse.ProtoReflect.Descriptor instead.
+func (*FetchLeaseResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FetchLeaseResponse) GetOrder() *SignedOrder {
+	if x != nil {
+		return x.Order
+	}
+	return nil
 }
 
 // PlanWipeRequest asks what a wipe would do.
@@ -1671,7 +2408,7 @@ type PlanWipeRequest struct {
 
 func (x *PlanWipeRequest) Reset() {
 	*x = PlanWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +2420,7 @@ func (x *PlanWipeRequest) String() string {
 func (*PlanWipeRequest) ProtoMessage() {}
 
 func (x *PlanWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[19]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +2433,7 @@ func (x *PlanWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanWipeRequest.ProtoReflect.Descriptor instead.
 func (*PlanWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{19}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlanWipeRequest) GetDeviceId() string {
@@ -1724,13 +2461,20 @@ type PlanWipeResponse struct {
 	Keeps []string `protobuf:"bytes,4,rep,name=keeps,proto3" json:"keeps,omitempty"`
 	// Whether the enrolment would end.
 	EndsEnrollment bool `protobuf:"varint,5,opt,name=ends_enrollment,json=endsEnrollment,proto3" json:"ends_enrollment,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Names this plan: give it to CreateWipe to order just this.
+	PlanDigest string `protobuf:"bytes,6,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
+	// Whose device it is, how it is managed, when it was last heard of and what
+	// its apps have not sent yet.
+	Device *PlannedDevice `protobuf:"bytes,7,opt,name=device,proto3" json:"device,omitempty"`
+	// What would be needed before it happens, one line each.
+	Needs         []string `protobuf:"bytes,8,rep,name=needs,proto3" json:"needs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanWipeResponse) Reset() {
 	*x = PlanWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2486,7 @@ func (x *PlanWipeResponse) String() string {
 func (*PlanWipeResponse) ProtoMessage() {}
 
 func (x *PlanWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[20]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2499,7 @@ func (x *PlanWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanWipeResponse.ProtoReflect.Descriptor instead.
 func (*PlanWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{20}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PlanWipeResponse) GetDeviceId() string {
@@ -1793,6 +2537,203 @@ func (x *PlanWipeResponse) GetEndsEnrollment() bool {
 	return false
 }
 
+func (x *PlanWipeResponse) GetPlanDigest() string {
+	if x != nil {
+		return x.PlanDigest
+	}
+	return ""
+}
+
+func (x *PlanWipeResponse) GetDevice() *PlannedDevice {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *PlanWipeResponse) GetNeeds() []string {
+	if x != nil {
+		return x.Needs
+	}
+	return nil
+}
+
+// PlannedDevice is one device in a plan.
+type PlannedDevice struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Epoch    uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	User     string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Group    string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	// "personal" or "company".
+	Ownership string `protobuf:"bytes,5,opt,name=ownership,proto3" json:"ownership,omitempty"`
+	// "work-profile", "fully-managed" or "dedicated".
+	Mode string `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Absent if it was never heard of since it enrolled.
+	LastContact *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
+	// Apps with changes that their server does not have yet: they would be lost.
+	Unsynced []*UnsyncedApp `protobuf:"bytes,8,rep,name=unsynced,proto3" json:"unsynced,omitempty"`
+	// What would go, one line each.
+	Removes []string `protobuf:"bytes,9,rep,name=removes,proto3" json:"removes,omitempty"`
+	// Why it is not among those that would be ordered; empty if it is.
+	Excluded      string `protobuf:"bytes,10,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlannedDevice) Reset() {
+	*x = PlannedDevice{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedDevice) ProtoMessage() {}
+
+func (x *PlannedDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedDevice.ProtoReflect.Descriptor instead.
+func (*PlannedDevice) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *PlannedDevice) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *PlannedDevice) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *PlannedDevice) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *PlannedDevice) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *PlannedDevice) GetOwnership() string {
+	if x != nil {
+		return x.Ownership
+	}
+	return ""
+}
+
+func (x *PlannedDevice) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *PlannedDevice) GetLastContact() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastContact
+	}
+	return nil
+}
+
+func (x *PlannedDevice) GetUnsynced() []*UnsyncedApp {
+	if x != nil {
+		return x.Unsynced
+	}
+	return nil
+}
+
+func (x *PlannedDevice) GetRemoves() []string {
+	if x != nil {
+		return x.Removes
+	}
+	return nil
+}
+
+func (x *PlannedDevice) GetExcluded() string {
+	if x != nil {
+		return x.Excluded
+	}
+	return ""
+}
+
+// UnsyncedApp is an app with changes that its server does not have yet.
+type UnsyncedApp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Package       string                 `protobuf:"bytes,1,opt,name=package,proto3" json:"package,omitempty"`
+	Changes       uint32                 `protobuf:"varint,2,opt,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsyncedApp) Reset() {
+	*x = UnsyncedApp{}
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsyncedApp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsyncedApp) ProtoMessage() {}
+
+func (x *UnsyncedApp) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsyncedApp.ProtoReflect.Descriptor instead.
+func (*UnsyncedApp) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *UnsyncedApp) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
+func (x *UnsyncedApp) GetChanges() uint32 {
+	if x != nil {
+		return x.Changes
+	}
+	return 0
+}
+
 // CreateWipeRequest orders a wipe.
 type CreateWipeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1808,14 +2749,16 @@ type CreateWipeRequest struct {
 	// One minute to 365 days.
 	Lifetime *durationpb.Duration `protobuf:"bytes,5,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	// Optional. Order only for this epoch; 0 means the present one.
-	Epoch         uint64 `protobuf:"varint,6,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch uint64 `protobuf:"varint,6,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Optional. The plan that this refers to; refused if it is another by now.
+	PlanDigest    string `protobuf:"bytes,7,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateWipeRequest) Reset() {
 	*x = CreateWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2770,7 @@ func (x *CreateWipeRequest) String() string {
 func (*CreateWipeRequest) ProtoMessage() {}
 
 func (x *CreateWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[21]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2783,7 @@ func (x *CreateWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWipeRequest.ProtoReflect.Descriptor instead.
 func (*CreateWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{21}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CreateWipeRequest) GetRequestKey() string {
@@ -1885,17 +2828,27 @@ func (x *CreateWipeRequest) GetEpoch() uint64 {
 	return 0
 }
 
-// CreateWipeResponse shows the order.
+func (x *CreateWipeRequest) GetPlanDigest() string {
+	if x != nil {
+		return x.PlanDigest
+	}
+	return ""
+}
+
+// CreateWipeResponse shows the order, or what it waits for.
 type CreateWipeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent while the request waits for a second person.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// What the call led to.
+	Request       *WipeRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateWipeResponse) Reset() {
 	*x = CreateWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2860,7 @@ func (x *CreateWipeResponse) String() string {
 func (*CreateWipeResponse) ProtoMessage() {}
 
 func (x *CreateWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[22]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,12 +2873,19 @@ func (x *CreateWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWipeResponse.ProtoReflect.Descriptor instead.
 func (*CreateWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{22}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CreateWipeResponse) GetOrder() *Order {
 	if x != nil {
 		return x.Order
+	}
+	return nil
+}
+
+func (x *CreateWipeResponse) GetRequest() *WipeRequest {
+	if x != nil {
+		return x.Request
 	}
 	return nil
 }
@@ -1941,7 +2901,7 @@ type GetWipeRequest struct {
 
 func (x *GetWipeRequest) Reset() {
 	*x = GetWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2913,7 @@ func (x *GetWipeRequest) String() string {
 func (*GetWipeRequest) ProtoMessage() {}
 
 func (x *GetWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[23]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2926,7 @@ func (x *GetWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeRequest.ProtoReflect.Descriptor instead.
 func (*GetWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{23}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetWipeRequest) GetId() string {
@@ -1986,7 +2946,7 @@ type GetWipeResponse struct {
 
 func (x *GetWipeResponse) Reset() {
 	*x = GetWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2958,7 @@ func (x *GetWipeResponse) String() string {
 func (*GetWipeResponse) ProtoMessage() {}
 
 func (x *GetWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[24]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2971,7 @@ func (x *GetWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeResponse.ProtoReflect.Descriptor instead.
 func (*GetWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{24}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetWipeResponse) GetOrder() *Order {
@@ -2031,14 +2991,16 @@ type ListWipesRequest struct {
 	// Optional.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Optional.
-	State         State `protobuf:"varint,4,opt,name=state,proto3,enum=mdm.wipe.v1.State" json:"state,omitempty"`
+	State State `protobuf:"varint,4,opt,name=state,proto3,enum=mdm.wipe.v1.State" json:"state,omitempty"`
+	// Optional. The request that led to them.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListWipesRequest) Reset() {
 	*x = ListWipesRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +3012,7 @@ func (x *ListWipesRequest) String() string {
 func (*ListWipesRequest) ProtoMessage() {}
 
 func (x *ListWipesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[25]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +3025,7 @@ func (x *ListWipesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWipesRequest.ProtoReflect.Descriptor instead.
 func (*ListWipesRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{25}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListWipesRequest) GetPageSize() uint32 {
@@ -2094,6 +3056,13 @@ func (x *ListWipesRequest) GetState() State {
 	return State_STATE_UNSPECIFIED
 }
 
+func (x *ListWipesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // ListWipesResponse is one page.
 type ListWipesResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -2106,7 +3075,7 @@ type ListWipesResponse struct {
 
 func (x *ListWipesResponse) Reset() {
 	*x = ListWipesResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +3087,7 @@ func (x *ListWipesResponse) String() string {
 func (*ListWipesResponse) ProtoMessage() {}
 
 func (x *ListWipesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[26]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +3100,7 @@ func (x *ListWipesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWipesResponse.ProtoReflect.Descriptor instead.
 func (*ListWipesResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{26}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListWipesResponse) GetOrders() []*Order {
@@ -2161,7 +3130,7 @@ type CancelWipeRequest struct {
 
 func (x *CancelWipeRequest) Reset() {
 	*x = CancelWipeRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +3142,7 @@ func (x *CancelWipeRequest) String() string {
 func (*CancelWipeRequest) ProtoMessage() {}
 
 func (x *CancelWipeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[27]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +3155,7 @@ func (x *CancelWipeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWipeRequest.ProtoReflect.Descriptor instead.
 func (*CancelWipeRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{27}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CancelWipeRequest) GetId() string {
@@ -2213,7 +3182,7 @@ type CancelWipeResponse struct {
 
 func (x *CancelWipeResponse) Reset() {
 	*x = CancelWipeResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +3194,7 @@ func (x *CancelWipeResponse) String() string {
 func (*CancelWipeResponse) ProtoMessage() {}
 
 func (x *CancelWipeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[28]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +3207,7 @@ func (x *CancelWipeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWipeResponse.ProtoReflect.Descriptor instead.
 func (*CancelWipeResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{28}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CancelWipeResponse) GetOrder() *Order {
@@ -2259,7 +3228,7 @@ type GetWipeReceiptRequest struct {
 
 func (x *GetWipeReceiptRequest) Reset() {
 	*x = GetWipeReceiptRequest{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +3240,7 @@ func (x *GetWipeReceiptRequest) String() string {
 func (*GetWipeReceiptRequest) ProtoMessage() {}
 
 func (x *GetWipeReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[29]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +3253,7 @@ func (x *GetWipeReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetWipeReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{29}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetWipeReceiptRequest) GetId() string {
@@ -2311,7 +3280,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +3292,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[30]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +3305,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{30}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Evidence) GetContent() []byte {
@@ -2388,7 +3357,7 @@ type GetWipeReceiptResponse struct {
 
 func (x *GetWipeReceiptResponse) Reset() {
 	*x = GetWipeReceiptResponse{}
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +3369,7 @@ func (x *GetWipeReceiptResponse) String() string {
 func (*GetWipeReceiptResponse) ProtoMessage() {}
 
 func (x *GetWipeReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[31]
+	mi := &file_mdm_wipe_v1_wipe_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +3382,7 @@ func (x *GetWipeReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWipeReceiptResponse.ProtoReflect.Descriptor instead.
 func (*GetWipeReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{31}
+	return file_mdm_wipe_v1_wipe_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetWipeReceiptResponse) GetOrder() *Order {
@@ -2455,14 +3424,21 @@ var File_mdm_wipe_v1_wipe_proto protoreflect.FileDescriptor
 
 const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\n" +
-	"\x16mdm/wipe/v1/wipe.proto\x12\vmdm.wipe.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x01\n" +
+	"\x16mdm/wipe/v1/wipe.proto\x12\vmdm.wipe.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18mdm/wipe/v1/device.proto\"\xed\x01\n" +
 	"\x05Scope\x12=\n" +
 	"\fwork_profile\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WorkProfileH\x00R\vworkProfile\x121\n" +
-	"\bapp_data\x18\x02 \x01(\v2\x14.mdm.wipe.v1.AppDataH\x00R\aappDataB\x0e\n" +
+	"\bapp_data\x18\x02 \x01(\v2\x14.mdm.wipe.v1.AppDataH\x00R\aappData\x129\n" +
+	"\n" +
+	"relinquish\x18\x03 \x01(\v2\x17.mdm.wipe.v1.RelinquishH\x00R\n" +
+	"relinquish\x12'\n" +
+	"\x04lock\x18\x04 \x01(\v2\x11.mdm.wipe.v1.LockH\x00R\x04lockB\x0e\n" +
 	"\x05scope\x12\x05\xbaH\x02\b\x01\"\r\n" +
-	"\vWorkProfile\"m\n" +
+	"\vWorkProfile\"\f\n" +
+	"\n" +
+	"Relinquish\"\x06\n" +
+	"\x04Lock\"m\n" +
 	"\aAppData\x12b\n" +
-	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\xd0\x05\n" +
+	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\xec\a\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
@@ -2488,7 +3464,22 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"commitment\x12\x1a\n" +
 	"\bsequence\x18\x10 \x01(\x04R\bsequence\x12#\n" +
 	"\rrefused_count\x18\x11 \x01(\rR\frefusedCount\x12!\n" +
-	"\flast_refusal\x18\x12 \x01(\tR\vlastRefusal\"\x93\x02\n" +
+	"\flast_refusal\x18\x12 \x01(\tR\vlastRefusal\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x13 \x01(\tR\trequestId\x12+\n" +
+	"\x06source\x18\x14 \x01(\x0e2\x13.mdm.wipe.v1.SourceR\x06source\x129\n" +
+	"\n" +
+	"held_until\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\x12\x16\n" +
+	"\x06paused\x18\x16 \x01(\bR\x06paused\x12\x14\n" +
+	"\x05group\x18\x17 \x01(\tR\x05group\x12;\n" +
+	"\fwhole_device\x18\x18 \x01(\v2\x18.mdm.wipe.v1.WholeDeviceR\vwholeDevice\x12(\n" +
+	"\x05lease\x18\x19 \x01(\v2\x12.mdm.wipe.v1.LeaseR\x05lease\"\x93\x01\n" +
+	"\x05Lease\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x128\n" +
+	"\n" +
+	"lock_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tlockAfter\x128\n" +
+	"\n" +
+	"wipe_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\twipeAfter\"\xbd\x02\n" +
 	"\vOrderToSign\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
@@ -2496,7 +3487,8 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x05scope\x18\x04 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\x127\n" +
 	"\tissued_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\x127\n" +
 	"\tnot_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1a\n" +
-	"\bsequence\x18\a \x01(\x04R\bsequence\"m\n" +
+	"\bsequence\x18\a \x01(\x04R\bsequence\x12(\n" +
+	"\x05lease\x18\b \x01(\v2\x12.mdm.wipe.v1.LeaseR\x05lease\"m\n" +
 	"\vSignedOrder\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vsigned_data\x18\x02 \x01(\fR\n" +
@@ -2569,16 +3561,67 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\x12 \n" +
 	"\x06detail\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06detail\"?\n" +
 	"\x13ReportOrderResponse\x12(\n" +
-	"\x05state\x18\x01 \x01(\x0e2\x12.mdm.wipe.v1.StateR\x05state\"z\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x12.mdm.wipe.v1.StateR\x05state\"\xd0\x05\n" +
+	"\vWipeRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.mdm.wipe.v1.RequestKindR\x04kind\x12/\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x19.mdm.wipe.v1.RequestStateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\x05 \x01(\tR\tcreatedBy\x129\n" +
+	"\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\b \x01(\tR\tdecidedBy\x129\n" +
+	"\n" +
+	"decided_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12\x1a\n" +
+	"\bdecision\x18\n" +
+	" \x01(\tR\bdecision\x12\x18\n" +
+	"\asummary\x18\v \x01(\tR\asummary\x12\x14\n" +
+	"\x05needs\x18\f \x03(\tR\x05needs\x12\x12\n" +
+	"\x04hint\x18\r \x01(\tR\x04hint\x12\x18\n" +
+	"\adevices\x18\x0e \x01(\rR\adevices\x12\x1f\n" +
+	"\vplan_digest\x18\x0f \x01(\tR\n" +
+	"planDigest\x129\n" +
+	"\n" +
+	"held_until\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\x12\x12\n" +
+	"\x04user\x18\x11 \x01(\tR\x04user\x127\n" +
+	"\tlifted_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\bliftedAt\x12(\n" +
+	"\x05scope\x18\x13 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\"4\n" +
+	"\x11FetchLeaseRequest\x12\x1f\n" +
+	"\x06number\x18\x01 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"D\n" +
+	"\x12FetchLeaseResponse\x12.\n" +
+	"\x05order\x18\x01 \x01(\v2\x18.mdm.wipe.v1.SignedOrderR\x05order\"z\n" +
 	"\x0fPlanWipeRequest\x125\n" +
 	"\tdevice_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\bdeviceId\x120\n" +
-	"\x05scope\x18\x02 \x01(\v2\x12.mdm.wipe.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\"\x9e\x01\n" +
+	"\x05scope\x18\x02 \x01(\v2\x12.mdm.wipe.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\"\x89\x02\n" +
 	"\x10PlanWipeResponse\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x18\n" +
 	"\aremoves\x18\x03 \x03(\tR\aremoves\x12\x14\n" +
 	"\x05keeps\x18\x04 \x03(\tR\x05keeps\x12'\n" +
-	"\x0fends_enrollment\x18\x05 \x01(\bR\x0eendsEnrollment\"\xc0\x02\n" +
+	"\x0fends_enrollment\x18\x05 \x01(\bR\x0eendsEnrollment\x12\x1f\n" +
+	"\vplan_digest\x18\x06 \x01(\tR\n" +
+	"planDigest\x122\n" +
+	"\x06device\x18\a \x01(\v2\x1a.mdm.wipe.v1.PlannedDeviceR\x06device\x12\x14\n" +
+	"\x05needs\x18\b \x03(\tR\x05needs\"\xc9\x02\n" +
+	"\rPlannedDevice\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x14\n" +
+	"\x05group\x18\x04 \x01(\tR\x05group\x12\x1c\n" +
+	"\townership\x18\x05 \x01(\tR\townership\x12\x12\n" +
+	"\x04mode\x18\x06 \x01(\tR\x04mode\x12=\n" +
+	"\flast_contact\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastContact\x124\n" +
+	"\bunsynced\x18\b \x03(\v2\x18.mdm.wipe.v1.UnsyncedAppR\bunsynced\x12\x18\n" +
+	"\aremoves\x18\t \x03(\tR\aremoves\x12\x1a\n" +
+	"\bexcluded\x18\n" +
+	" \x01(\tR\bexcluded\"A\n" +
+	"\vUnsyncedApp\x12\x18\n" +
+	"\apackage\x18\x01 \x01(\tR\apackage\x12\x18\n" +
+	"\achanges\x18\x02 \x01(\rR\achanges\"\xfb\x02\n" +
 	"\x11CreateWipeRequest\x12>\n" +
 	"\vrequest_key\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x10\b\x18@2\x12^[A-Za-z0-9._:-]+$R\n" +
 	"requestKey\x125\n" +
@@ -2587,19 +3630,24 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12H\n" +
 	"\blifetime\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\blifetime\x12\x14\n" +
-	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\">\n" +
+	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\x129\n" +
+	"\vplan_digest\x18\a \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\n" +
+	"planDigest\"r\n" +
 	"\x12CreateWipeResponse\x12(\n" +
-	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\":\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\x122\n" +
+	"\arequest\x18\x02 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\":\n" +
 	"\x0eGetWipeRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\";\n" +
 	"\x0fGetWipeResponse\x12(\n" +
-	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\"\xd0\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\"\x8c\x02\n" +
 	"\x10ListWipesRequest\x12%\n" +
 	"\tpage_size\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x128\n" +
 	"\tdevice_id\x18\x03 \x01(\tB\x1b\xbaH\x18r\x162\x14^([a-z0-9-]{8,64})?$R\bdeviceId\x122\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x12.mdm.wipe.v1.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"g\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x12.mdm.wipe.v1.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12:\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x1b\xbaH\x18r\x162\x14^([a-z0-9-]{8,64})?$R\trequestId\"g\n" +
 	"\x11ListWipesResponse\x12*\n" +
 	"\x06orders\x18\x01 \x03(\v2\x12.mdm.wipe.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"a\n" +
@@ -2634,7 +3682,12 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"STATE_DONE\x10\x04\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x05\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\x06\x12\x11\n" +
-	"\rSTATE_EXPIRED\x10\a*r\n" +
+	"\rSTATE_EXPIRED\x10\a*]\n" +
+	"\x06Source\x12\x16\n" +
+	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SOURCE_ADMINISTRATOR\x10\x01\x12\x0f\n" +
+	"\vSOURCE_USER\x10\x02\x12\x10\n" +
+	"\fSOURCE_LEASE\x10\x03*r\n" +
 	"\fConfirmation\x12\x1c\n" +
 	"\x18CONFIRMATION_UNSPECIFIED\x10\x00\x12(\n" +
 	"$CONFIRMATION_COMMITTED_NOT_CONFIRMED\x10\x01\x12\x1a\n" +
@@ -2646,9 +3699,27 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x0eREFUSAL_DEVICE\x10\x03\x12\x11\n" +
 	"\rREFUSAL_EPOCH\x10\x04\x12\x10\n" +
 	"\fREFUSAL_TIME\x10\x05\x12\x14\n" +
-	"\x10REFUSAL_SEQUENCE\x10\x062\xb1\x01\n" +
+	"\x10REFUSAL_SEQUENCE\x10\x06*\xce\x01\n" +
+	"\fRequestState\x12\x1d\n" +
+	"\x19REQUEST_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15REQUEST_STATE_WAITING\x10\x01\x12\x1a\n" +
+	"\x16REQUEST_STATE_EXECUTED\x10\x02\x12\x1a\n" +
+	"\x16REQUEST_STATE_REJECTED\x10\x03\x12\x19\n" +
+	"\x15REQUEST_STATE_EXPIRED\x10\x04\x12\x19\n" +
+	"\x15REQUEST_STATE_STOPPED\x10\x05\x12\x16\n" +
+	"\x12REQUEST_STATE_VOID\x10\x06*\xc5\x01\n" +
+	"\vRequestKind\x12\x1c\n" +
+	"\x18REQUEST_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11REQUEST_KIND_WIPE\x10\x01\x12\x1a\n" +
+	"\x16REQUEST_KIND_USER_WIPE\x10\x02\x12\x17\n" +
+	"\x13REQUEST_KIND_LIMITS\x10\x03\x12\x17\n" +
+	"\x13REQUEST_KIND_RESUME\x10\x04\x12\x1b\n" +
+	"\x17REQUEST_KIND_CANCEL_ALL\x10\x05\x12\x16\n" +
+	"\x12REQUEST_KIND_LEASE\x10\x062\x80\x02\n" +
 	"\vWipeService\x12P\n" +
-	"\vFetchOrders\x12\x1f.mdm.wipe.v1.FetchOrdersRequest\x1a .mdm.wipe.v1.FetchOrdersResponse\x12P\n" +
+	"\vFetchOrders\x12\x1f.mdm.wipe.v1.FetchOrdersRequest\x1a .mdm.wipe.v1.FetchOrdersResponse\x12M\n" +
+	"\n" +
+	"FetchLease\x12\x1e.mdm.wipe.v1.FetchLeaseRequest\x1a\x1f.mdm.wipe.v1.FetchLeaseResponse\x12P\n" +
 	"\vReportOrder\x12\x1f.mdm.wipe.v1.ReportOrderRequest\x1a .mdm.wipe.v1.ReportOrderResponse2\xe6\x03\n" +
 	"\x10WipeAdminService\x12G\n" +
 	"\bPlanWipe\x12\x1c.mdm.wipe.v1.PlanWipeRequest\x1a\x1d.mdm.wipe.v1.PlanWipeResponse\x12M\n" +
@@ -2672,108 +3743,144 @@ func file_mdm_wipe_v1_wipe_proto_rawDescGZIP() []byte {
 	return file_mdm_wipe_v1_wipe_proto_rawDescData
 }
 
-var file_mdm_wipe_v1_wipe_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mdm_wipe_v1_wipe_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_mdm_wipe_v1_wipe_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_mdm_wipe_v1_wipe_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_mdm_wipe_v1_wipe_proto_goTypes = []any{
 	(State)(0),                     // 0: mdm.wipe.v1.State
-	(Confirmation)(0),              // 1: mdm.wipe.v1.Confirmation
-	(Refusal)(0),                   // 2: mdm.wipe.v1.Refusal
-	(*Scope)(nil),                  // 3: mdm.wipe.v1.Scope
-	(*WorkProfile)(nil),            // 4: mdm.wipe.v1.WorkProfile
-	(*AppData)(nil),                // 5: mdm.wipe.v1.AppData
-	(*Order)(nil),                  // 6: mdm.wipe.v1.Order
-	(*OrderToSign)(nil),            // 7: mdm.wipe.v1.OrderToSign
-	(*SignedOrder)(nil),            // 8: mdm.wipe.v1.SignedOrder
-	(*FetchOrdersRequest)(nil),     // 9: mdm.wipe.v1.FetchOrdersRequest
-	(*FetchOrdersResponse)(nil),    // 10: mdm.wipe.v1.FetchOrdersResponse
-	(*Receipt)(nil),                // 11: mdm.wipe.v1.Receipt
-	(*Commitment)(nil),             // 12: mdm.wipe.v1.Commitment
-	(*Completion)(nil),             // 13: mdm.wipe.v1.Completion
-	(*Statement)(nil),              // 14: mdm.wipe.v1.Statement
-	(*SignedStatement)(nil),        // 15: mdm.wipe.v1.SignedStatement
-	(*ReportOrderRequest)(nil),     // 16: mdm.wipe.v1.ReportOrderRequest
-	(*Acknowledged)(nil),           // 17: mdm.wipe.v1.Acknowledged
-	(*NotNow)(nil),                 // 18: mdm.wipe.v1.NotNow
-	(*Failed)(nil),                 // 19: mdm.wipe.v1.Failed
-	(*Refused)(nil),                // 20: mdm.wipe.v1.Refused
-	(*ReportOrderResponse)(nil),    // 21: mdm.wipe.v1.ReportOrderResponse
-	(*PlanWipeRequest)(nil),        // 22: mdm.wipe.v1.PlanWipeRequest
-	(*PlanWipeResponse)(nil),       // 23: mdm.wipe.v1.PlanWipeResponse
-	(*CreateWipeRequest)(nil),      // 24: mdm.wipe.v1.CreateWipeRequest
-	(*CreateWipeResponse)(nil),     // 25: mdm.wipe.v1.CreateWipeResponse
-	(*GetWipeRequest)(nil),         // 26: mdm.wipe.v1.GetWipeRequest
-	(*GetWipeResponse)(nil),        // 27: mdm.wipe.v1.GetWipeResponse
-	(*ListWipesRequest)(nil),       // 28: mdm.wipe.v1.ListWipesRequest
-	(*ListWipesResponse)(nil),      // 29: mdm.wipe.v1.ListWipesResponse
-	(*CancelWipeRequest)(nil),      // 30: mdm.wipe.v1.CancelWipeRequest
-	(*CancelWipeResponse)(nil),     // 31: mdm.wipe.v1.CancelWipeResponse
-	(*GetWipeReceiptRequest)(nil),  // 32: mdm.wipe.v1.GetWipeReceiptRequest
-	(*Evidence)(nil),               // 33: mdm.wipe.v1.Evidence
-	(*GetWipeReceiptResponse)(nil), // 34: mdm.wipe.v1.GetWipeReceiptResponse
-	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 36: google.protobuf.Duration
+	(Source)(0),                    // 1: mdm.wipe.v1.Source
+	(Confirmation)(0),              // 2: mdm.wipe.v1.Confirmation
+	(Refusal)(0),                   // 3: mdm.wipe.v1.Refusal
+	(RequestState)(0),              // 4: mdm.wipe.v1.RequestState
+	(RequestKind)(0),               // 5: mdm.wipe.v1.RequestKind
+	(*Scope)(nil),                  // 6: mdm.wipe.v1.Scope
+	(*WorkProfile)(nil),            // 7: mdm.wipe.v1.WorkProfile
+	(*Relinquish)(nil),             // 8: mdm.wipe.v1.Relinquish
+	(*Lock)(nil),                   // 9: mdm.wipe.v1.Lock
+	(*AppData)(nil),                // 10: mdm.wipe.v1.AppData
+	(*Order)(nil),                  // 11: mdm.wipe.v1.Order
+	(*Lease)(nil),                  // 12: mdm.wipe.v1.Lease
+	(*OrderToSign)(nil),            // 13: mdm.wipe.v1.OrderToSign
+	(*SignedOrder)(nil),            // 14: mdm.wipe.v1.SignedOrder
+	(*FetchOrdersRequest)(nil),     // 15: mdm.wipe.v1.FetchOrdersRequest
+	(*FetchOrdersResponse)(nil),    // 16: mdm.wipe.v1.FetchOrdersResponse
+	(*Receipt)(nil),                // 17: mdm.wipe.v1.Receipt
+	(*Commitment)(nil),             // 18: mdm.wipe.v1.Commitment
+	(*Completion)(nil),             // 19: mdm.wipe.v1.Completion
+	(*Statement)(nil),              // 20: mdm.wipe.v1.Statement
+	(*SignedStatement)(nil),        // 21: mdm.wipe.v1.SignedStatement
+	(*ReportOrderRequest)(nil),     // 22: mdm.wipe.v1.ReportOrderRequest
+	(*Acknowledged)(nil),           // 23: mdm.wipe.v1.Acknowledged
+	(*NotNow)(nil),                 // 24: mdm.wipe.v1.NotNow
+	(*Failed)(nil),                 // 25: mdm.wipe.v1.Failed
+	(*Refused)(nil),                // 26: mdm.wipe.v1.Refused
+	(*ReportOrderResponse)(nil),    // 27: mdm.wipe.v1.ReportOrderResponse
+	(*WipeRequest)(nil),            // 28: mdm.wipe.v1.WipeRequest
+	(*FetchLeaseRequest)(nil),      // 29: mdm.wipe.v1.FetchLeaseRequest
+	(*FetchLeaseResponse)(nil),     // 30: mdm.wipe.v1.FetchLeaseResponse
+	(*PlanWipeRequest)(nil),        // 31: mdm.wipe.v1.PlanWipeRequest
+	(*PlanWipeResponse)(nil),       // 32: mdm.wipe.v1.PlanWipeResponse
+	(*PlannedDevice)(nil),          // 33: mdm.wipe.v1.PlannedDevice
+	(*UnsyncedApp)(nil),            // 34: mdm.wipe.v1.UnsyncedApp
+	(*CreateWipeRequest)(nil),      // 35: mdm.wipe.v1.CreateWipeRequest
+	(*CreateWipeResponse)(nil),     // 36: mdm.wipe.v1.CreateWipeResponse
+	(*GetWipeRequest)(nil),         // 37: mdm.wipe.v1.GetWipeRequest
+	(*GetWipeResponse)(nil),        // 38: mdm.wipe.v1.GetWipeResponse
+	(*ListWipesRequest)(nil),       // 39: mdm.wipe.v1.ListWipesRequest
+	(*ListWipesResponse)(nil),      // 40: mdm.wipe.v1.ListWipesResponse
+	(*CancelWipeRequest)(nil),      // 41: mdm.wipe.v1.CancelWipeRequest
+	(*CancelWipeResponse)(nil),     // 42: mdm.wipe.v1.CancelWipeResponse
+	(*GetWipeReceiptRequest)(nil),  // 43: mdm.wipe.v1.GetWipeReceiptRequest
+	(*Evidence)(nil),               // 44: mdm.wipe.v1.Evidence
+	(*GetWipeReceiptResponse)(nil), // 45: mdm.wipe.v1.GetWipeReceiptResponse
+	(*timestamppb.Timestamp)(nil),  // 46: google.protobuf.Timestamp
+	(*WholeDevice)(nil),            // 47: mdm.wipe.v1.WholeDevice
+	(*durationpb.Duration)(nil),    // 48: google.protobuf.Duration
 }
 var file_mdm_wipe_v1_wipe_proto_depIdxs = []int32{
-	4,  // 0: mdm.wipe.v1.Scope.work_profile:type_name -> mdm.wipe.v1.WorkProfile
-	5,  // 1: mdm.wipe.v1.Scope.app_data:type_name -> mdm.wipe.v1.AppData
-	3,  // 2: mdm.wipe.v1.Order.scope:type_name -> mdm.wipe.v1.Scope
-	0,  // 3: mdm.wipe.v1.Order.state:type_name -> mdm.wipe.v1.State
-	35, // 4: mdm.wipe.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	35, // 5: mdm.wipe.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
-	35, // 6: mdm.wipe.v1.Order.changed_at:type_name -> google.protobuf.Timestamp
-	11, // 7: mdm.wipe.v1.Order.receipt:type_name -> mdm.wipe.v1.Receipt
-	1,  // 8: mdm.wipe.v1.Order.confirmation:type_name -> mdm.wipe.v1.Confirmation
-	12, // 9: mdm.wipe.v1.Order.commitment:type_name -> mdm.wipe.v1.Commitment
-	3,  // 10: mdm.wipe.v1.OrderToSign.scope:type_name -> mdm.wipe.v1.Scope
-	35, // 11: mdm.wipe.v1.OrderToSign.issued_at:type_name -> google.protobuf.Timestamp
-	35, // 12: mdm.wipe.v1.OrderToSign.not_after:type_name -> google.protobuf.Timestamp
-	8,  // 13: mdm.wipe.v1.FetchOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedOrder
-	35, // 14: mdm.wipe.v1.Receipt.finished_at:type_name -> google.protobuf.Timestamp
-	35, // 15: mdm.wipe.v1.Commitment.committed_at:type_name -> google.protobuf.Timestamp
-	11, // 16: mdm.wipe.v1.Completion.receipt:type_name -> mdm.wipe.v1.Receipt
-	3,  // 17: mdm.wipe.v1.Statement.scope:type_name -> mdm.wipe.v1.Scope
-	12, // 18: mdm.wipe.v1.Statement.commitment:type_name -> mdm.wipe.v1.Commitment
-	13, // 19: mdm.wipe.v1.Statement.completion:type_name -> mdm.wipe.v1.Completion
-	17, // 20: mdm.wipe.v1.ReportOrderRequest.acknowledged:type_name -> mdm.wipe.v1.Acknowledged
-	18, // 21: mdm.wipe.v1.ReportOrderRequest.not_now:type_name -> mdm.wipe.v1.NotNow
-	11, // 22: mdm.wipe.v1.ReportOrderRequest.done:type_name -> mdm.wipe.v1.Receipt
-	19, // 23: mdm.wipe.v1.ReportOrderRequest.failed:type_name -> mdm.wipe.v1.Failed
-	20, // 24: mdm.wipe.v1.ReportOrderRequest.refused:type_name -> mdm.wipe.v1.Refused
-	15, // 25: mdm.wipe.v1.ReportOrderRequest.statement:type_name -> mdm.wipe.v1.SignedStatement
-	2,  // 26: mdm.wipe.v1.Refused.reason:type_name -> mdm.wipe.v1.Refusal
-	0,  // 27: mdm.wipe.v1.ReportOrderResponse.state:type_name -> mdm.wipe.v1.State
-	3,  // 28: mdm.wipe.v1.PlanWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
-	3,  // 29: mdm.wipe.v1.CreateWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
-	36, // 30: mdm.wipe.v1.CreateWipeRequest.lifetime:type_name -> google.protobuf.Duration
-	6,  // 31: mdm.wipe.v1.CreateWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	6,  // 32: mdm.wipe.v1.GetWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	0,  // 33: mdm.wipe.v1.ListWipesRequest.state:type_name -> mdm.wipe.v1.State
-	6,  // 34: mdm.wipe.v1.ListWipesResponse.orders:type_name -> mdm.wipe.v1.Order
-	6,  // 35: mdm.wipe.v1.CancelWipeResponse.order:type_name -> mdm.wipe.v1.Order
-	6,  // 36: mdm.wipe.v1.GetWipeReceiptResponse.order:type_name -> mdm.wipe.v1.Order
-	33, // 37: mdm.wipe.v1.GetWipeReceiptResponse.commitment:type_name -> mdm.wipe.v1.Evidence
-	33, // 38: mdm.wipe.v1.GetWipeReceiptResponse.receipt:type_name -> mdm.wipe.v1.Evidence
-	9,  // 39: mdm.wipe.v1.WipeService.FetchOrders:input_type -> mdm.wipe.v1.FetchOrdersRequest
-	16, // 40: mdm.wipe.v1.WipeService.ReportOrder:input_type -> mdm.wipe.v1.ReportOrderRequest
-	22, // 41: mdm.wipe.v1.WipeAdminService.PlanWipe:input_type -> mdm.wipe.v1.PlanWipeRequest
-	24, // 42: mdm.wipe.v1.WipeAdminService.CreateWipe:input_type -> mdm.wipe.v1.CreateWipeRequest
-	26, // 43: mdm.wipe.v1.WipeAdminService.GetWipe:input_type -> mdm.wipe.v1.GetWipeRequest
-	28, // 44: mdm.wipe.v1.WipeAdminService.ListWipes:input_type -> mdm.wipe.v1.ListWipesRequest
-	30, // 45: mdm.wipe.v1.WipeAdminService.CancelWipe:input_type -> mdm.wipe.v1.CancelWipeRequest
-	32, // 46: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:input_type -> mdm.wipe.v1.GetWipeReceiptRequest
-	10, // 47: mdm.wipe.v1.WipeService.FetchOrders:output_type -> mdm.wipe.v1.FetchOrdersResponse
-	21, // 48: mdm.wipe.v1.WipeService.ReportOrder:output_type -> mdm.wipe.v1.ReportOrderResponse
-	23, // 49: mdm.wipe.v1.WipeAdminService.PlanWipe:output_type -> mdm.wipe.v1.PlanWipeResponse
-	25, // 50: mdm.wipe.v1.WipeAdminService.CreateWipe:output_type -> mdm.wipe.v1.CreateWipeResponse
-	27, // 51: mdm.wipe.v1.WipeAdminService.GetWipe:output_type -> mdm.wipe.v1.GetWipeResponse
-	29, // 52: mdm.wipe.v1.WipeAdminService.ListWipes:output_type -> mdm.wipe.v1.ListWipesResponse
-	31, // 53: mdm.wipe.v1.WipeAdminService.CancelWipe:output_type -> mdm.wipe.v1.CancelWipeResponse
-	34, // 54: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:output_type -> mdm.wipe.v1.GetWipeReceiptResponse
-	47, // [47:55] is the sub-list for method output_type
-	39, // [39:47] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	7,  // 0: mdm.wipe.v1.Scope.work_profile:type_name -> mdm.wipe.v1.WorkProfile
+	10, // 1: mdm.wipe.v1.Scope.app_data:type_name -> mdm.wipe.v1.AppData
+	8,  // 2: mdm.wipe.v1.Scope.relinquish:type_name -> mdm.wipe.v1.Relinquish
+	9,  // 3: mdm.wipe.v1.Scope.lock:type_name -> mdm.wipe.v1.Lock
+	6,  // 4: mdm.wipe.v1.Order.scope:type_name -> mdm.wipe.v1.Scope
+	0,  // 5: mdm.wipe.v1.Order.state:type_name -> mdm.wipe.v1.State
+	46, // 6: mdm.wipe.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	46, // 7: mdm.wipe.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
+	46, // 8: mdm.wipe.v1.Order.changed_at:type_name -> google.protobuf.Timestamp
+	17, // 9: mdm.wipe.v1.Order.receipt:type_name -> mdm.wipe.v1.Receipt
+	2,  // 10: mdm.wipe.v1.Order.confirmation:type_name -> mdm.wipe.v1.Confirmation
+	18, // 11: mdm.wipe.v1.Order.commitment:type_name -> mdm.wipe.v1.Commitment
+	1,  // 12: mdm.wipe.v1.Order.source:type_name -> mdm.wipe.v1.Source
+	46, // 13: mdm.wipe.v1.Order.held_until:type_name -> google.protobuf.Timestamp
+	47, // 14: mdm.wipe.v1.Order.whole_device:type_name -> mdm.wipe.v1.WholeDevice
+	12, // 15: mdm.wipe.v1.Order.lease:type_name -> mdm.wipe.v1.Lease
+	48, // 16: mdm.wipe.v1.Lease.lock_after:type_name -> google.protobuf.Duration
+	48, // 17: mdm.wipe.v1.Lease.wipe_after:type_name -> google.protobuf.Duration
+	6,  // 18: mdm.wipe.v1.OrderToSign.scope:type_name -> mdm.wipe.v1.Scope
+	46, // 19: mdm.wipe.v1.OrderToSign.issued_at:type_name -> google.protobuf.Timestamp
+	46, // 20: mdm.wipe.v1.OrderToSign.not_after:type_name -> google.protobuf.Timestamp
+	12, // 21: mdm.wipe.v1.OrderToSign.lease:type_name -> mdm.wipe.v1.Lease
+	14, // 22: mdm.wipe.v1.FetchOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedOrder
+	46, // 23: mdm.wipe.v1.Receipt.finished_at:type_name -> google.protobuf.Timestamp
+	46, // 24: mdm.wipe.v1.Commitment.committed_at:type_name -> google.protobuf.Timestamp
+	17, // 25: mdm.wipe.v1.Completion.receipt:type_name -> mdm.wipe.v1.Receipt
+	6,  // 26: mdm.wipe.v1.Statement.scope:type_name -> mdm.wipe.v1.Scope
+	18, // 27: mdm.wipe.v1.Statement.commitment:type_name -> mdm.wipe.v1.Commitment
+	19, // 28: mdm.wipe.v1.Statement.completion:type_name -> mdm.wipe.v1.Completion
+	23, // 29: mdm.wipe.v1.ReportOrderRequest.acknowledged:type_name -> mdm.wipe.v1.Acknowledged
+	24, // 30: mdm.wipe.v1.ReportOrderRequest.not_now:type_name -> mdm.wipe.v1.NotNow
+	17, // 31: mdm.wipe.v1.ReportOrderRequest.done:type_name -> mdm.wipe.v1.Receipt
+	25, // 32: mdm.wipe.v1.ReportOrderRequest.failed:type_name -> mdm.wipe.v1.Failed
+	26, // 33: mdm.wipe.v1.ReportOrderRequest.refused:type_name -> mdm.wipe.v1.Refused
+	21, // 34: mdm.wipe.v1.ReportOrderRequest.statement:type_name -> mdm.wipe.v1.SignedStatement
+	3,  // 35: mdm.wipe.v1.Refused.reason:type_name -> mdm.wipe.v1.Refusal
+	0,  // 36: mdm.wipe.v1.ReportOrderResponse.state:type_name -> mdm.wipe.v1.State
+	5,  // 37: mdm.wipe.v1.WipeRequest.kind:type_name -> mdm.wipe.v1.RequestKind
+	4,  // 38: mdm.wipe.v1.WipeRequest.state:type_name -> mdm.wipe.v1.RequestState
+	46, // 39: mdm.wipe.v1.WipeRequest.created_at:type_name -> google.protobuf.Timestamp
+	46, // 40: mdm.wipe.v1.WipeRequest.expires_at:type_name -> google.protobuf.Timestamp
+	46, // 41: mdm.wipe.v1.WipeRequest.decided_at:type_name -> google.protobuf.Timestamp
+	46, // 42: mdm.wipe.v1.WipeRequest.held_until:type_name -> google.protobuf.Timestamp
+	46, // 43: mdm.wipe.v1.WipeRequest.lifted_at:type_name -> google.protobuf.Timestamp
+	6,  // 44: mdm.wipe.v1.WipeRequest.scope:type_name -> mdm.wipe.v1.Scope
+	14, // 45: mdm.wipe.v1.FetchLeaseResponse.order:type_name -> mdm.wipe.v1.SignedOrder
+	6,  // 46: mdm.wipe.v1.PlanWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
+	33, // 47: mdm.wipe.v1.PlanWipeResponse.device:type_name -> mdm.wipe.v1.PlannedDevice
+	46, // 48: mdm.wipe.v1.PlannedDevice.last_contact:type_name -> google.protobuf.Timestamp
+	34, // 49: mdm.wipe.v1.PlannedDevice.unsynced:type_name -> mdm.wipe.v1.UnsyncedApp
+	6,  // 50: mdm.wipe.v1.CreateWipeRequest.scope:type_name -> mdm.wipe.v1.Scope
+	48, // 51: mdm.wipe.v1.CreateWipeRequest.lifetime:type_name -> google.protobuf.Duration
+	11, // 52: mdm.wipe.v1.CreateWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	28, // 53: mdm.wipe.v1.CreateWipeResponse.request:type_name -> mdm.wipe.v1.WipeRequest
+	11, // 54: mdm.wipe.v1.GetWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	0,  // 55: mdm.wipe.v1.ListWipesRequest.state:type_name -> mdm.wipe.v1.State
+	11, // 56: mdm.wipe.v1.ListWipesResponse.orders:type_name -> mdm.wipe.v1.Order
+	11, // 57: mdm.wipe.v1.CancelWipeResponse.order:type_name -> mdm.wipe.v1.Order
+	11, // 58: mdm.wipe.v1.GetWipeReceiptResponse.order:type_name -> mdm.wipe.v1.Order
+	44, // 59: mdm.wipe.v1.GetWipeReceiptResponse.commitment:type_name -> mdm.wipe.v1.Evidence
+	44, // 60: mdm.wipe.v1.GetWipeReceiptResponse.receipt:type_name -> mdm.wipe.v1.Evidence
+	15, // 61: mdm.wipe.v1.WipeService.FetchOrders:input_type -> mdm.wipe.v1.FetchOrdersRequest
+	29, // 62: mdm.wipe.v1.WipeService.FetchLease:input_type -> mdm.wipe.v1.FetchLeaseRequest
+	22, // 63: mdm.wipe.v1.WipeService.ReportOrder:input_type -> mdm.wipe.v1.ReportOrderRequest
+	31, // 64: mdm.wipe.v1.WipeAdminService.PlanWipe:input_type -> mdm.wipe.v1.PlanWipeRequest
+	35, // 65: mdm.wipe.v1.WipeAdminService.CreateWipe:input_type -> mdm.wipe.v1.CreateWipeRequest
+	37, // 66: mdm.wipe.v1.WipeAdminService.GetWipe:input_type -> mdm.wipe.v1.GetWipeRequest
+	39, // 67: mdm.wipe.v1.WipeAdminService.ListWipes:input_type -> mdm.wipe.v1.ListWipesRequest
+	41, // 68: mdm.wipe.v1.WipeAdminService.CancelWipe:input_type -> mdm.wipe.v1.CancelWipeRequest
+	43, // 69: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:input_type -> mdm.wipe.v1.GetWipeReceiptRequest
+	16, // 70: mdm.wipe.v1.WipeService.FetchOrders:output_type -> mdm.wipe.v1.FetchOrdersResponse
+	30, // 71: mdm.wipe.v1.WipeService.FetchLease:output_type -> mdm.wipe.v1.FetchLeaseResponse
+	27, // 72: mdm.wipe.v1.WipeService.ReportOrder:output_type -> mdm.wipe.v1.ReportOrderResponse
+	32, // 73: mdm.wipe.v1.WipeAdminService.PlanWipe:output_type -> mdm.wipe.v1.PlanWipeResponse
+	36, // 74: mdm.wipe.v1.WipeAdminService.CreateWipe:output_type -> mdm.wipe.v1.CreateWipeResponse
+	38, // 75: mdm.wipe.v1.WipeAdminService.GetWipe:output_type -> mdm.wipe.v1.GetWipeResponse
+	40, // 76: mdm.wipe.v1.WipeAdminService.ListWipes:output_type -> mdm.wipe.v1.ListWipesResponse
+	42, // 77: mdm.wipe.v1.WipeAdminService.CancelWipe:output_type -> mdm.wipe.v1.CancelWipeResponse
+	45, // 78: mdm.wipe.v1.WipeAdminService.GetWipeReceipt:output_type -> mdm.wipe.v1.GetWipeReceiptResponse
+	70, // [70:79] is the sub-list for method output_type
+	61, // [61:70] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_mdm_wipe_v1_wipe_proto_init() }
@@ -2781,15 +3888,18 @@ func file_mdm_wipe_v1_wipe_proto_init() {
 	if File_mdm_wipe_v1_wipe_proto != nil {
 		return
 	}
+	file_mdm_wipe_v1_device_proto_init()
 	file_mdm_wipe_v1_wipe_proto_msgTypes[0].OneofWrappers = []any{
 		(*Scope_WorkProfile)(nil),
 		(*Scope_AppData)(nil),
+		(*Scope_Relinquish)(nil),
+		(*Scope_Lock)(nil),
 	}
-	file_mdm_wipe_v1_wipe_proto_msgTypes[11].OneofWrappers = []any{
+	file_mdm_wipe_v1_wipe_proto_msgTypes[14].OneofWrappers = []any{
 		(*Statement_Commitment)(nil),
 		(*Statement_Completion)(nil),
 	}
-	file_mdm_wipe_v1_wipe_proto_msgTypes[13].OneofWrappers = []any{
+	file_mdm_wipe_v1_wipe_proto_msgTypes[16].OneofWrappers = []any{
 		(*ReportOrderRequest_Acknowledged)(nil),
 		(*ReportOrderRequest_NotNow)(nil),
 		(*ReportOrderRequest_Done)(nil),
@@ -2801,8 +3911,8 @@ func file_mdm_wipe_v1_wipe_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_wipe_v1_wipe_proto_rawDesc), len(file_mdm_wipe_v1_wipe_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   32,
+			NumEnums:      6,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

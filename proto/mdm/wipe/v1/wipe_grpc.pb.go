@@ -5,8 +5,10 @@
 // source: mdm/wipe/v1/wipe.proto
 
 // Package mdm.wipe.v1 takes the company's data back: the work profile, or the
-// work data of named apps. Nothing here can name anything else: there is no
-// message, field or value for a factory reset or for personal data.
+// work data of named apps. Nothing in this file can name anything else: there
+// is no message, field or value for personal data. What only a phone of the
+// company can be ordered to do is in device.proto and company.proto, with services,
+// messages and signatures of its own.
 
 package wipev1
 
@@ -24,6 +26,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	WipeService_FetchOrders_FullMethodName = "/mdm.wipe.v1.WipeService/FetchOrders"
+	WipeService_FetchLease_FullMethodName  = "/mdm.wipe.v1.WipeService/FetchLease"
 	WipeService_ReportOrder_FullMethodName = "/mdm.wipe.v1.WipeService/ReportOrder"
 )
 
@@ -37,10 +40,25 @@ type WipeServiceClient interface {
 	// notes them as delivered. Orders of an older epoch are never given. Safe to
 	// retry: an order is given until it is acknowledged, and then until it ends.
 	//
+	// An order whose cooling-off lasts, and every order that no device has
+	// acknowledged while the breaker is open, is not given.
+	//
 	// Errors: UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	FetchOrders(ctx context.Context, in *FetchOrdersRequest, opts ...grpc.CallOption) (*FetchOrdersResponse, error)
+	// FetchLease gives the order, signed in advance, under which the device wipes
+	// its own work side once it was out of contact for as long as the lease in
+	// its manifest says. Safe to retry: the same order is given for the same
+	// lease number. A device reports on it as on any order, when it can.
+	//
+	// Errors: FAILED_PRECONDITION with reason LEASE_MOVED (that is not the lease
+	// of the device's manifest any more: fetch the manifest), LEASE_NEVER_WIPES
+	// (the lease has no wipe, or the mode has no work profile) or BREAKER_OPEN
+	// (no leases are given out now; ask again).
+	//
+	// Caller: an enrolled device.
+	FetchLease(ctx context.Context, in *FetchLeaseRequest, opts ...grpc.CallOption) (*FetchLeaseResponse, error)
 	// ReportOrder tells how far an order is. Safe to retry: the same report
 	// twice counts once. A work-profile order reported done ends the enrolment:
 	// a retry of that report is answered UNAUTHENTICATED with reason
@@ -53,7 +71,9 @@ type WipeServiceClient interface {
 	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
-	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
+	// ORDER_FINISHED: the device must not act, with reason ORDER_PAUSED: the
+	// device must not act now and is given the order again, with reason
+	// ORDER_ACKNOWLEDGED: it
 	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
 	// comes before the deed, with reason ORDER_COMMITTED: another commitment is
 	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
@@ -81,6 +101,16 @@ func (c *wipeServiceClient) FetchOrders(ctx context.Context, in *FetchOrdersRequ
 	return out, nil
 }
 
+func (c *wipeServiceClient) FetchLease(ctx context.Context, in *FetchLeaseRequest, opts ...grpc.CallOption) (*FetchLeaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FetchLeaseResponse)
+	err := c.cc.Invoke(ctx, WipeService_FetchLease_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *wipeServiceClient) ReportOrder(ctx context.Context, in *ReportOrderRequest, opts ...grpc.CallOption) (*ReportOrderResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReportOrderResponse)
@@ -101,10 +131,25 @@ type WipeServiceServer interface {
 	// notes them as delivered. Orders of an older epoch are never given. Safe to
 	// retry: an order is given until it is acknowledged, and then until it ends.
 	//
+	// An order whose cooling-off lasts, and every order that no device has
+	// acknowledged while the breaker is open, is not given.
+	//
 	// Errors: UNAUTHENTICATED.
 	//
 	// Caller: an enrolled device.
 	FetchOrders(context.Context, *FetchOrdersRequest) (*FetchOrdersResponse, error)
+	// FetchLease gives the order, signed in advance, under which the device wipes
+	// its own work side once it was out of contact for as long as the lease in
+	// its manifest says. Safe to retry: the same order is given for the same
+	// lease number. A device reports on it as on any order, when it can.
+	//
+	// Errors: FAILED_PRECONDITION with reason LEASE_MOVED (that is not the lease
+	// of the device's manifest any more: fetch the manifest), LEASE_NEVER_WIPES
+	// (the lease has no wipe, or the mode has no work profile) or BREAKER_OPEN
+	// (no leases are given out now; ask again).
+	//
+	// Caller: an enrolled device.
+	FetchLease(context.Context, *FetchLeaseRequest) (*FetchLeaseResponse, error)
 	// ReportOrder tells how far an order is. Safe to retry: the same report
 	// twice counts once. A work-profile order reported done ends the enrolment:
 	// a retry of that report is answered UNAUTHENTICATED with reason
@@ -117,7 +162,9 @@ type WipeServiceServer interface {
 	//
 	// Errors: NOT_FOUND (no such order for this device and epoch),
 	// FAILED_PRECONDITION with reason ORDER_CANCELLED, ORDER_EXPIRED or
-	// ORDER_FINISHED: the device must not act, with reason ORDER_ACKNOWLEDGED: it
+	// ORDER_FINISHED: the device must not act, with reason ORDER_PAUSED: the
+	// device must not act now and is given the order again, with reason
+	// ORDER_ACKNOWLEDGED: it
 	// is too late for "not now", with reason ORDER_NOT_ACKNOWLEDGED: the promise
 	// comes before the deed, with reason ORDER_COMMITTED: another commitment is
 	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
@@ -137,6 +184,9 @@ type UnimplementedWipeServiceServer struct{}
 
 func (UnimplementedWipeServiceServer) FetchOrders(context.Context, *FetchOrdersRequest) (*FetchOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FetchOrders not implemented")
+}
+func (UnimplementedWipeServiceServer) FetchLease(context.Context, *FetchLeaseRequest) (*FetchLeaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FetchLease not implemented")
 }
 func (UnimplementedWipeServiceServer) ReportOrder(context.Context, *ReportOrderRequest) (*ReportOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportOrder not implemented")
@@ -180,6 +230,24 @@ func _WipeService_FetchOrders_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WipeService_FetchLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FetchLeaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WipeServiceServer).FetchLease(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WipeService_FetchLease_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WipeServiceServer).FetchLease(ctx, req.(*FetchLeaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WipeService_ReportOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReportOrderRequest)
 	if err := dec(in); err != nil {
@@ -210,6 +278,10 @@ var WipeService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _WipeService_FetchOrders_Handler,
 		},
 		{
+			MethodName: "FetchLease",
+			Handler:    _WipeService_FetchLease_Handler,
+		},
+		{
 			MethodName: "ReportOrder",
 			Handler:    _WipeService_ReportOrder_Handler,
 		},
@@ -233,19 +305,24 @@ const (
 //
 // WipeAdminService is the administrators' side.
 type WipeAdminServiceClient interface {
-	// PlanWipe answers what CreateWipe would do, and does nothing. Read only.
+	// PlanWipe answers what CreateWipe would do to one device, and does nothing.
+	// Read only. For several devices see WipeRequestService.PlanWipes.
 	//
 	// Errors: as CreateWipe.
 	//
 	// Caller: an administrator.
 	PlanWipe(ctx context.Context, in *PlanWipeRequest, opts ...grpc.CallOption) (*PlanWipeResponse, error)
-	// CreateWipe orders a wipe for the device's present epoch. Safe to retry
-	// with the same request key: the first order is given again.
+	// CreateWipe orders a wipe, or a lock, for the present epoch of one device. It
+	// is a request like any other (WipeRequestService): where it needs a second
+	// person there is no order yet, and the request in the answer says so. Safe
+	// to retry with the same request key: the first request is given again.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device),
-	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, NOT_ENROLLED or
-	// ORDER_PENDING (an equal or wider order is under way), ABORTED with reason
-	// REQUEST_KEY_REUSED or EPOCH_MOVED.
+	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device among
+	// the caller's groups), PERMISSION_DENIED with reason ROLE_MAY_NOT,
+	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, SCOPE_NOT_FOR_MODE,
+	// NOT_ENROLLED, ORDER_PENDING (an equal or wider order is under way),
+	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
+	// reason REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.
 	//
 	// Caller: an administrator.
 	CreateWipe(ctx context.Context, in *CreateWipeRequest, opts ...grpc.CallOption) (*CreateWipeResponse, error)
@@ -353,19 +430,24 @@ func (c *wipeAdminServiceClient) GetWipeReceipt(ctx context.Context, in *GetWipe
 //
 // WipeAdminService is the administrators' side.
 type WipeAdminServiceServer interface {
-	// PlanWipe answers what CreateWipe would do, and does nothing. Read only.
+	// PlanWipe answers what CreateWipe would do to one device, and does nothing.
+	// Read only. For several devices see WipeRequestService.PlanWipes.
 	//
 	// Errors: as CreateWipe.
 	//
 	// Caller: an administrator.
 	PlanWipe(context.Context, *PlanWipeRequest) (*PlanWipeResponse, error)
-	// CreateWipe orders a wipe for the device's present epoch. Safe to retry
-	// with the same request key: the first order is given again.
+	// CreateWipe orders a wipe, or a lock, for the present epoch of one device. It
+	// is a request like any other (WipeRequestService): where it needs a second
+	// person there is no order yet, and the request in the answer says so. Safe
+	// to retry with the same request key: the first request is given again.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device),
-	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, NOT_ENROLLED or
-	// ORDER_PENDING (an equal or wider order is under way), ABORTED with reason
-	// REQUEST_KEY_REUSED or EPOCH_MOVED.
+	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device among
+	// the caller's groups), PERMISSION_DENIED with reason ROLE_MAY_NOT,
+	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, SCOPE_NOT_FOR_MODE,
+	// NOT_ENROLLED, ORDER_PENDING (an equal or wider order is under way),
+	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
+	// reason REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.
 	//
 	// Caller: an administrator.
 	CreateWipe(context.Context, *CreateWipeRequest) (*CreateWipeResponse, error)
