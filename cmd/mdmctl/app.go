@@ -128,13 +128,17 @@ func (a *app) waiting(fn func(ctx context.Context, c *client, args []string) err
 	}
 }
 
+// kindKey is the annotation of a command whose names are of another kind than it
+// is called: -o name prints that kind.
+const kindKey = "kind"
+
 // bare takes the kind off names as -o name prints them, "device/ID": what one
 // command lists can be given to another. No name has a slash in it.
 func bare(cmd *cobra.Command, args []string) []string {
 	names := make([]string, len(args))
 	for i, arg := range args {
 		kind, name, found := strings.Cut(arg, "/")
-		if !found || kind != cmd.Name() && !cmd.HasAlias(kind) {
+		if !found || kind != cmd.Name() && !cmd.HasAlias(kind) && kind != cmd.Annotations[kindKey] {
 			name = arg
 		}
 		names[i] = name

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) cancelCommand() *cobra.Command {
-	return groupCommand("cancel", "Stop something that has not happened yet", a.cancelWipe())
+	return groupCommand("cancel", "Stop something that has not happened yet", a.cancelWipe(), a.cancelAllWipes())
 }
 
 func (a *app) cancelWipe() *cobra.Command {

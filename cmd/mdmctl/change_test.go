@@ -210,10 +210,16 @@ Nothing is removed from the phone: order a wipe first where work data must go.
 }
 
 const plan = `Device device-00000001, epoch 2
-  removes  the work profile
+  is       personal, work-profile, group sales, user maria@example.com
+  contact  30s ago
+  removes  the work profile: every work app
+  removes  the enrolment (epoch 2)
   keeps    everything personal
   ends     the enrolment: the device's certificates stop working
-`
+  plan     ` + digest + "\n"
+
+// digest is of the plan above.
+const digest = "37bed48301ce1dfec2def091d27a8f73d904f9a495bc3cfa5eb78c46a1ad2e63"
 
 func TestWipe(t *testing.T) {
 	b := serve(t).fill()
@@ -228,7 +234,7 @@ func TestWipe(t *testing.T) {
 		"wipe/order-00000001 ordered; it is done when the device says so: mdmctl watch wipe order-00000001\n", plan)
 	request := last[*wipev1.CreateWipeRequest](b)
 	want := &wipev1.CreateWipeRequest{
-		RequestKey: request.GetRequestKey(), DeviceId: phone, Reason: "sold", Epoch: 2, Lifetime: durationpb.New(12 * time.Hour),
+		RequestKey: request.GetRequestKey(), DeviceId: phone, Reason: "sold", Epoch: 2, Lifetime: durationpb.New(12 * time.Hour), PlanDigest: digest,
 		Scope: &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}},
 	}
 	if diff := cmp.Diff(want, request, protocmp.Transform()); diff != "" {

@@ -32,6 +32,8 @@ type client struct {
 	enroll     enrollv1.EnrollmentAdminServiceClient
 	compliance compliancev1.ComplianceAdminServiceClient
 	wipe       wipev1.WipeAdminServiceClient
+	requests   wipev1.WipeRequestServiceClient
+	company    wipev1.CompanyDeviceAdminServiceClient
 	audit      auditv1.AuditServiceClient
 
 	context    ctlconfig.Context
@@ -65,6 +67,8 @@ func (a *app) connect() (*client, error) {
 		enroll:     enrollv1.NewEnrollmentAdminServiceClient(connection),
 		compliance: compliancev1.NewComplianceAdminServiceClient(connection),
 		wipe:       wipev1.NewWipeAdminServiceClient(connection),
+		requests:   wipev1.NewWipeRequestServiceClient(connection),
+		company:    wipev1.NewCompanyDeviceAdminServiceClient(connection),
 		audit:      auditv1.NewAuditServiceClient(connection),
 		context:    x,
 		connection: connection,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,9 +78,29 @@ func wipeNames(ctx context.Context, c *client) ([]string, error) {
 	r, err := c.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{PageSize: completions})
 	var out []string
 	for _, o := range r.GetOrders() {
-		out = append(out, o.GetId()+"\t"+scopeWords(o.GetScope())+" of "+o.GetDeviceId())
+		out = append(out, o.GetId()+"\t"+orderScope(o)+" of "+o.GetDeviceId())
 	}
 	return out, err
+}
+
+func requestNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.requests.ListRequests(ctx, &wipev1.ListRequestsRequest{PageSize: completions})
+	var out []string
+	for _, m := range r.GetRequests() {
+		out = append(out, m.GetId()+"\t"+requestState(m)+": "+m.GetSummary())
+	}
+	return out, err
+}
+
+// groupNames gives the groups of some devices: the server lists no groups.
+func groupNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.enroll.ListDevices(ctx, &enrollv1.ListDevicesRequest{PageSize: completions})
+	var out []string
+	for _, d := range r.GetDevices() {
+		out = append(out, d.GetGroup())
+	}
+	slices.Sort(out)
+	return slices.Compact(out), err
 }
 
 func certificateNames(ctx context.Context, c *client) ([]string, error) {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/ctlconfig"
+	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 func TestConfig(t *testing.T) {
@@ -89,6 +90,7 @@ func TestConfigFromNothing(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	b := serve(t).fill()
+	b.asked = []*wipev1.WipeRequest{{Id: request, State: wipev1.RequestState_REQUEST_STATE_WAITING, Summary: "a lock"}}
 	for args, want := range map[string]string{
 		"describe device ":         "device-00000001\tPixel 9 maria@example.com\ndevice-00000002\tTab\n:4\n",
 		"get tokens ":              "token-00000007\tsales\ntoken-00000008\tkiosks lobby screens\n:4\n",
@@ -99,7 +101,11 @@ func TestCompletion(t *testing.T) {
 		"get devices --ownership ": "personal\ncompany\n:4\n",
 		"get devices -o ":          "table\nwide\njson\nyaml\nname\n:4\n",
 		"get devices --context ":   "test\t" + b.address + "\n:4\n",
-		"wipe device x --scope ":   "work-profile\napp-data\n:4\n",
+		"wipe device x --scope ":   "work-profile\napp-data\nrelinquish\n:4\n",
+		"wipe device --group ":     "kiosks\nsales\n:4\n",
+		"get wipes --request ":     "request-00000001\twaiting: a lock\n:4\n",
+		"approve request ":         "request-00000001\twaiting: a lock\n:4\n",
+		"get requests --state ":    "waiting\nexecuted\nrejected\nexpired\nstopped\nvoid\n:4\n",
 		"config use-context ":      "test\t" + b.address + "\n:4\n",
 		"watch device x --until c": "compliant\nnon-compliant\nunknown\napplied\nenrolled\nleft\nretired\nwiped\n:4\n",
 	} {

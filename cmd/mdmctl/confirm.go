@@ -27,24 +27,48 @@ func (a *app) confirm(ctx context.Context, question string, yes bool) error {
 	if yes {
 		return nil
 	}
-	if !a.asks {
-		return usagef("nobody is there to confirm: repeat with --yes")
+	answer, err := a.askPerson(ctx, question+" [y/N]")
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	switch strings.ToLower(answer) {
+	case "y", "yes":
+		return nil
+	}
+	return errNotConfirmed
+}
+
+// confirmTyped wants a name typed back, where a yes comes too easily.
+func (a *app) confirmTyped(ctx context.Context, question, name string) error {
+	answer, err := a.askPerson(ctx, question)
+	if err != nil {
+		return err
+	}
+	if answer != name {
+		return errNotConfirmed
+	}
+	return nil
+}
+
+var errNotConfirmed = errors.New("not confirmed: nothing was done")
+
+// askPerson gives the line that is typed at a prompt, without the space around
+// it.
+func (a *app) askPerson(ctx context.Context, prompt string) (string, error) {
+	if !a.asks {
+		return "", usagef("nobody is there to confirm: repeat with --yes")
+	}
+	fmt.Fprintf(a.err, "%s ", prompt)
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.in).ReadString('\n') // an error means no
+		line, _ := bufio.NewReader(a.in).ReadString('\n') // an error confirms nothing
 		answer <- line
 	}()
 	select {
 	case line := <-answer:
-		switch strings.ToLower(strings.TrimSpace(line)) {
-		case "y", "yes":
-			return nil
-		}
-		return errors.New("not confirmed: nothing was done")
+		return strings.TrimSpace(line), nil
 	case <-ctx.Done():
 		fmt.Fprintln(a.err)
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 }

@@ -29,9 +29,10 @@ func (a *app) describeCommand() *cobra.Command {
 				return getPolicy(ctx, c, name, 0)
 			}, a.policySheet),
 		describeOne(a, "wipe ID", []string{"wipes", "order", "orders"}, wipeNames, getWipe, a.wipeSheet),
+		a.describeRequest(),
 		describeOne(a, "certificate SERIAL", []string{"certificates", "cert", "certs"}, certificateNames,
 			getCertificate, a.certificateSheet))
-	cmd.Example = "  mdmctl describe device ID\n  mdmctl describe policy sales"
+	cmd.Example = "  mdmctl describe device ID\n  mdmctl describe policy sales\n  mdmctl describe request ID"
 	return cmd
 }
 
@@ -104,8 +105,16 @@ func (a *app) wipeSheet(s *sheet, m *wipev1.Order) error {
 	now := a.now()
 	s.field("Wipe", m.GetId())
 	s.field("Device", fmt.Sprintf("%s (epoch %d)", m.GetDeviceId(), m.GetEpoch()))
-	s.field("Scope", scopeWords(m.GetScope()))
+	s.field("Group", m.GetGroup())
+	s.field("Scope", orderScope(m))
 	s.field("State", wipeState(m))
+	if held := heldBy(m, now); held == "paused" {
+		s.field("Paused", "the breaker is open: see mdmctl get limits")
+	} else if held != "" {
+		s.field("Held", "until "+moment(m.GetHeldUntil(), now)+": the device is not given it before")
+	}
+	s.field("Source", enumname.Of(m.GetSource()))
+	s.field("Request", m.GetRequestId())
 	s.field("Outcome", m.GetOutcome())
 	s.field("Reason", m.GetReason())
 	s.field("Ordered", moment(m.GetCreatedAt(), now)+" by "+m.GetCreatedBy())

@@ -26,6 +26,7 @@ type dossier struct {
 	device       *enrollv1.Device
 	compliance   *compliancev1.GetDeviceComplianceResponse
 	certificates []*compliancev1.Certificate
+	lease        *wipev1.GetLeaseStatusResponse
 	wipes        []*wipev1.Order
 }
 
@@ -33,9 +34,9 @@ func (a *app) describeDevice() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "device ID",
 		Aliases: []string{"devices", "dev"},
-		Short:   "Tell all about a device: verdict and why, manifest, certificates, wipes",
+		Short:   "Tell all about a device: verdict and why, manifest, certificates, lease, wipes",
 		Long: "Tell all about a device. As JSON or YAML: the wire messages under device,\n" +
-			"compliance, certificates and wipes.",
+			"compliance, certificates, lease and wipes.",
 		Args:        oneName,
 		Annotations: map[string]string{formatsKey: describeFormats},
 	}
@@ -65,6 +66,10 @@ func collect(ctx context.Context, c *client, id string) (d dossier, err error) {
 	if d.certificates, err = certificateListing(&id).all(ctx, c, recent); err != nil {
 		return d, err
 	}
+	d.lease, err = getLeaseStatus(ctx, c, id)
+	if err != nil && status.Code(err) != codes.NotFound {
+		return d, err
+	}
 	d.wipes, err = wipeListing(&wipev1.ListWipesRequest{DeviceId: id}).all(ctx, c, recent)
 	return d, err
 }
@@ -82,6 +87,10 @@ func (a *app) writeDossier(d dossier) error {
 	if err != nil {
 		return err
 	}
+	lease, err := wireJSON(d.lease)
+	if err != nil {
+		return err
+	}
 	wipes, err := wireList(d.wipes)
 	if err != nil {
 		return err
@@ -90,8 +99,9 @@ func (a *app) writeDossier(d dossier) error {
 		Device       json.RawMessage   `json:"device"`
 		Compliance   json.RawMessage   `json:"compliance"`
 		Certificates []json.RawMessage `json:"certificates"`
+		Lease        json.RawMessage   `json:"lease"`
 		Wipes        []json.RawMessage `json:"wipes"`
-	}{device, compliance, certificates, wipes})
+	}{device, compliance, certificates, lease, wipes})
 }
 
 func wireList[M proto.Message](items []M) ([]json.RawMessage, error) {
@@ -117,6 +127,7 @@ func (d dossier) write(s *sheet, now time.Time) error {
 		{"Certificates", func(s *sheet) error {
 			return sheetTable(s, without(certificatesView(now).columns, "DEVICE"), d.certificates)
 		}},
+		{"Lease", func(s *sheet) error { return leaseSheet(s, d.lease, now) }},
 		{"Wipes", func(s *sheet) error {
 			return sheetTable(s, without(wipesView(now).columns, "DEVICE"), d.wipes)
 		}},
@@ -144,15 +155,29 @@ func (d dossier) writeRecord(s *sheet, now time.Time) {
 	s.field("Device", m.GetId())
 	s.field("State", fmt.Sprintf("%s (epoch %d)", enumname.Of(m.GetState()), m.GetEpoch()))
 	s.field("Managed as", fmt.Sprintf("%s, %s", enumname.Of(m.GetOwnership()), enumname.Of(m.GetMode())))
-	s.field("Model", fmt.Sprintf("%s, %s %s", m.GetModel(), enumname.Of(m.GetPlatform()), m.GetOsVersion()))
+	if m.GetPurgedAt() == nil {
+		s.field("Model", fmt.Sprintf("%s, %s %s", m.GetModel(), enumname.Of(m.GetPlatform()), m.GetOsVersion()))
+	}
 	s.field("Group", m.GetGroup())
 	s.field("User", m.GetUser())
 	s.field("Enrolled", moment(m.GetEnrolledAt(), now))
 	s.field("Ended", moment(m.GetEndedAt(), now))
+	if m.GetDeletedAt() != nil {
+		s.field("Deleted", deletion(m, now))
+	}
 	s.field("Last seen", moment(m.GetLastSeenAt(), now))
 	s.field("Identity", m.GetCertificateSerial())
 	s.field("  expires", moment(m.GetCertificateExpiresAt(), now))
 	s.field("Token", m.GetTokenId())
+}
+
+// deletion says who deleted a record, and what is left of it.
+func deletion(m *enrollv1.Device, now time.Time) string {
+	left := "kept until its orders are settled"
+	if m.GetPurgedAt() != nil {
+		left = "erased " + moment(m.GetPurgedAt(), now)
+	}
+	return fmt.Sprintf("%s by %s; %s", moment(m.GetDeletedAt(), now), m.GetDeletedBy(), left)
 }
 
 func writeVerdict(s *sheet, v *compliancev1.Verdict, now time.Time) error {

@@ -50,9 +50,11 @@ Manifest:
 Certificates:
   SERIAL   ALIAS   STATUS   EXPIRES
   beef     work    valid    in 90d
+Lease:
+  Standing:  no lease: it may be out of contact for as long as it likes
 Wipes:
-  ID               SCOPE                       STATE   AGE   CHANGED
-  order-00000009   app-data com.example.mail   done    3h    2h
+  ID               SCOPE                       STATE   HELD   SOURCE          AGE   CHANGED
+  order-00000009   app-data com.example.mail   done    -      administrator   3h    2h
 `, "")
 }
 
@@ -77,6 +79,8 @@ Manifest:
   Policies:  -
 Certificates:
   none
+Lease:
+  Standing:  no lease: it may be out of contact for as long as it likes
 Wipes:
   none
 `, "")
@@ -130,6 +134,7 @@ Wipe:     order-00000009
 Device:   device-00000001 (epoch 2)
 Scope:    app-data com.example.mail
 State:    done
+Source:   administrator
 Reason:   left the project
 Ordered:  2026-11-22 09:00:00Z (3h ago) by admin:alice
 Changed:  2026-11-22 10:00:00Z (2h ago)

@@ -33,6 +33,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // notFoundError is a thing that the server does not have, found out here.
 type notFoundError struct{ error }
 
+// refusedError is what the server would refuse, found out here.
+type refusedError struct{ error }
+
 // waitedError is a wait that took too long.
 type waitedError struct{ error }
 
@@ -42,6 +45,9 @@ func exitCode(err error) int {
 	}
 	if _, ok := errors.AsType[notFoundError](err); ok {
 		return exitNotFound
+	}
+	if _, ok := errors.AsType[refusedError](err); ok {
+		return exitRefused
 	}
 	if _, ok := errors.AsType[waitedError](err); ok {
 		return exitWaited
@@ -53,7 +59,10 @@ func exitCode(err error) int {
 		return exitUnreachable
 	}
 	if inner, ok := errors.AsType[statusError](err); ok {
-		return exitOfCode(inner.GRPCStatus().Code())
+		if s := inner.GRPCStatus(); !deniedByRule(s) {
+			return exitOfCode(s.Code())
+		}
+		return exitRefused
 	}
 	return exitFailed
 }
@@ -63,6 +72,30 @@ func exitCode(err error) int {
 type statusError interface {
 	error
 	GRPCStatus() *status.Status
+}
+
+// deniedByRule reports whether the server knows the credential well, and its role
+// or its own request stands against what was asked.
+func deniedByRule(s *status.Status) bool {
+	if s.Code() != codes.PermissionDenied {
+		return false
+	}
+	switch reasonOf(s) {
+	case "ROLE_MAY_NOT", "OUT_OF_SCOPE", "SELF_APPROVAL":
+		return true
+	default:
+		return false
+	}
+}
+
+// reasonOf gives the reason that an answer states; "" for none.
+func reasonOf(s *status.Status) string {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
 }
 
 func exitOfCode(c codes.Code) int {
@@ -92,13 +125,10 @@ func explain(err error) string {
 	var b strings.Builder
 	before, _, _ := strings.Cut(err.Error(), inner.Error())
 	b.WriteString("mdmctl: " + printable(before+headline(s)))
-	reason := ""
+	reason := reasonOf(s)
 	for _, detail := range s.Details() {
-		switch d := detail.(type) {
-		case *errdetails.BadRequest:
+		if d, ok := detail.(*errdetails.BadRequest); ok {
 			writeFields(&b, s.Message(), d)
-		case *errdetails.ErrorInfo:
-			reason = d.GetReason()
 		}
 	}
 	if reason != "" {
@@ -124,14 +154,16 @@ func violations(err error) []*errdetails.BadRequest_FieldViolation {
 }
 
 func headline(s *status.Status) string {
-	switch s.Code() {
-	case codes.Unavailable:
+	switch {
+	case deniedByRule(s):
+		return "not allowed: " + s.Message()
+	case s.Code() == codes.Unavailable:
 		return "cannot reach the server: " + s.Message()
-	case codes.Unauthenticated, codes.PermissionDenied:
+	case s.Code() == codes.Unauthenticated, s.Code() == codes.PermissionDenied:
 		return "not authorised: " + s.Message()
-	case codes.DeadlineExceeded:
+	case s.Code() == codes.DeadlineExceeded:
 		return "no answer in time"
-	case codes.Canceled:
+	case s.Code() == codes.Canceled:
 		return "interrupted"
 	default:
 		return s.Message()
@@ -150,33 +182,4 @@ func writeFields(b *strings.Builder, message string, d *errdetails.BadRequest) {
 		}
 		fmt.Fprintf(b, "\n  %s", printable(line))
 	}
-}
-
-var hintOfReason = map[string]string{
-	"REVISION_MOVED":           "somebody changed the policy since: look at it again (mdmctl get policy NAME) and repeat",
-	"REQUEST_KEY_REUSED":       "this request key belongs to another request: choose a new one, or leave --request-key out",
-	"EPOCH_MOVED":              "the device has enrolled again since: look at it (mdmctl describe device ID) and decide again",
-	"MODE_HAS_NO_WORK_PROFILE": "only the data of named apps can be taken back from this device: --scope app-data --package NAME",
-	"NOT_ENROLLED":             "the device has left: nothing can reach it before it enrols again",
-	"ORDER_PENDING":            "an equal or wider order is under way: see mdmctl get wipes --device ID",
-	"ORDER_ACKNOWLEDGED":       "the device has promised to act: the order can no longer be cancelled",
-	"ORDER_FINISHED":           "the order has ended: see mdmctl describe wipe ID",
-	"AUDIT_LOG_BROKEN":         "the database was changed or restored: see docs/audit.md, and compare with an export",
-	"TOO_MANY_CALLS":           "wait a moment and repeat",
-	"CERTIFICATE_EXPIRED":      "the credential of this context has expired: have an administrator make a new one",
-}
-
-var hintOfCode = map[codes.Code]string{
-	codes.Unavailable:      "is the server running, and are address and CA of the context right? See mdmctl config view",
-	codes.Unauthenticated:  "is the credential of the context an administrator's of this server? See mdmctl config view",
-	codes.PermissionDenied: "the credential is known, but may not do this",
-	codes.DeadlineExceeded: "the server is slow or the network is: repeat, or give more time with --timeout",
-	codes.Unimplemented:    "the server is of another version than mdmctl",
-}
-
-func hintFor(c codes.Code, reason string) string {
-	if hint := hintOfReason[reason]; hint != "" {
-		return hint
-	}
-	return hintOfCode[c]
 }

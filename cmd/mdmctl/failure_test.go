@@ -54,6 +54,11 @@ func TestAnswersOfTheServer(t *testing.T) {
 			"denied", no(codes.PermissionDenied, "not for devices", ""), 5,
 			"mdmctl: device \"device-00000001\": not authorised: not for devices\nhint: the credential is known, but may not do this\n",
 		},
+		{
+			"the role", no(codes.PermissionDenied, "role viewer may view only", "ROLE_MAY_NOT"), 4,
+			"mdmctl: device \"device-00000001\": not allowed: role viewer may view only\n  reason: ROLE_MAY_NOT\n" +
+				"hint: ask somebody whose role allows it; roles are given on the server's host: mdm-server admin create NAME --role ROLE\n",
+		},
 		{"internal", no(codes.Internal, "internal error (request 12ab)", ""), 1, "mdmctl: device \"device-00000001\": internal error (request 12ab)\n"},
 		{
 			"too many", no(codes.ResourceExhausted, "too many calls: slow down", "TOO_MANY_CALLS"), 1,
@@ -74,6 +79,27 @@ func TestAnswersOfTheServer(t *testing.T) {
 	}
 }
 
+// TestRefusalsHaveANextStep: what the server refuses for a reason that an
+// administrator can do something about.
+func TestRefusalsHaveANextStep(t *testing.T) {
+	for reason, code := range map[string]codes.Code{
+		"ROLE_MAY_NOT": codes.PermissionDenied, "OUT_OF_SCOPE": codes.PermissionDenied, "SELF_APPROVAL": codes.PermissionDenied,
+		"SCOPE_NOT_FOR_MODE": codes.FailedPrecondition, "NOTHING_TO_WIPE": codes.FailedPrecondition,
+		"BUDGET_EXHAUSTED": codes.FailedPrecondition, "BREAKER_OPEN": codes.FailedPrecondition, "BREAKER_CLOSED": codes.FailedPrecondition,
+		"PERSONAL_SIDE_WOULD_GO": codes.FailedPrecondition, "USER_WIPE_STANDS": codes.FailedPrecondition,
+		"REQUEST_FINISHED": codes.FailedPrecondition, "REQUEST_EXPIRED": codes.FailedPrecondition,
+		"PLAN_CHANGED": codes.Aborted, "LIMITS_CHANGED": codes.Aborted,
+	} {
+		err := no(code, "no", reason)
+		if got := exitCode(err); got != exitRefused {
+			t.Errorf("%s: exit %d, want %d", reason, got, exitRefused)
+		}
+		if got := explain(err); !strings.Contains(got, "\nhint: ") || hintOfReason[reason] == "" {
+			t.Errorf("%s has no next step: %s", reason, got)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	b := serve(t)
 	for args, want := range map[string]string{
@@ -83,7 +109,7 @@ func TestUsage(t *testing.T) {
 		"apply policy.yaml":               "files are given with -f: mdmctl apply -f policy.yaml",
 		"delete policy":                   "mdmctl delete policy takes at least one name: mdmctl delete policy NAME...",
 		"get compliance":                  "mdmctl get compliance takes at least one name",
-		"get":                             "mdmctl get needs one more word; choose from: audit, certificates, compliance, crl, devices, policies, tokens, wipes",
+		"get":                             "mdmctl get needs one more word; choose from: audit, certificates, compliance, crl, devices, lease-status, leases, limits, policies, requests, tokens, wipes",
 		"get phones":                      `mdmctl get knows no "phones"; choose from: audit,`,
 		"get devices --state lost":        "choose from: enrolled, left, retired, wiped",
 		"get devices --nope":              "unknown flag: --nope",
@@ -110,14 +136,34 @@ func TestUsage(t *testing.T) {
 		"wipe device x --scope app-data --reason y":                   "--scope app-data needs --package",
 		"wipe device x --scope work-profile --package a.b --reason y": "--package goes with --scope app-data",
 		"wipe device x --scope work-profile --reason y --interval 0s": "--interval must be more than 0",
-		"watch device x --until happy":                                `--until "happy": choose from: compliant, non-compliant, unknown, applied, enrolled, left, retired, wiped`,
-		"watch wipes --until happy":                                   "choose from: pending, delivered, acknowledged, done, failed, cancelled, expired",
-		"watch wipes --limit 0":                                       "--limit must be 1 or more",
-		"watch device x --interval 0s":                                "--interval must be more than 0",
-		"config use-context":                                          "mdmctl config use-context takes one name, not 0",
-		"completion tcsh":                                             `mdmctl completion knows no "tcsh"; choose from: bash, fish, zsh`,
-		"--context nowhere get devices":                               `no such context: "nowhere"`,
-		"--config /nowhere/x get devices":                             "no configuration at /nowhere/x",
+		"wipe device":                                                 `required flag(s) "scope" not set`,
+		"wipe device --scope work-profile --reason y":                 "mdmctl wipe device takes at least one ID, or --group, or --user",
+		"lock device x --group sales --reason y":                      "name devices, or give --group, or --user: one of these",
+		"lock device x":                                               "--reason is missing",
+		"lock device x --reason y --plan ab --dry-run":                "if any flags in the group [plan dry-run] are set none of the others can be",
+		"wipe device x --scope relinquish --package a.b --reason y":   "--package goes with --scope app-data",
+		"wipe user":                                "mdmctl wipe user takes one name, not 0",
+		"wipe whole-device x y --reason z":         "mdmctl wipe whole-device takes one name, not 2",
+		"wipe whole-device x --reason z --dry-run": "unknown flag: --dry-run",
+		"reject request x":                         `required flag(s) "reason" not set`,
+		"stop request x":                           `required flag(s) "reason" not set`,
+		"approve request":                          "mdmctl approve request takes one name, not 0",
+		"set limits --reason y":                    "at least one of the flags in the group [person-per-hour",
+		"set limits --person-per-hour 5":           `required flag(s) "reason" not set`,
+		"set limits --cooling-off soon --reason y": "want a time such as 90m, 24h or 30d",
+		"set lease --reason y":                     "at least one of the flags in the group [lock-after wipe-after]",
+		"set lease --lock-after 0d --reason y":     "want a time such as 30d, or never",
+		"cancel all-wipes":                         `required flag(s) "reason" not set`,
+		"get requests --state done":                "choose from: waiting, executed, rejected, expired, stopped, void",
+		"get limits -o name":                       `output "name" is not one of text, json, yaml`,
+		"watch device x --until happy":             `--until "happy": choose from: compliant, non-compliant, unknown, applied, enrolled, left, retired, wiped`,
+		"watch wipes --until happy":                "choose from: pending, delivered, acknowledged, done, failed, cancelled, expired",
+		"watch wipes --limit 0":                    "--limit must be 1 or more",
+		"watch device x --interval 0s":             "--interval must be more than 0",
+		"config use-context":                       "mdmctl config use-context takes one name, not 0",
+		"completion tcsh":                          `mdmctl completion knows no "tcsh"; choose from: bash, fish, zsh`,
+		"--context nowhere get devices":            `no such context: "nowhere"`,
+		"--config /nowhere/x get devices":          "no configuration at /nowhere/x",
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := b.with(runOptions{}, strings.Fields(args)...)

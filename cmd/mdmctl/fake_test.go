@@ -49,6 +49,7 @@ type fake struct {
 	compliancev1.UnimplementedComplianceAdminServiceServer
 	wipev1.UnimplementedWipeAdminServiceServer
 	auditv1.UnimplementedAuditServiceServer
+	office
 
 	mu           sync.Mutex
 	devices      []*enrollv1.Device
@@ -148,7 +149,7 @@ func serve(t *testing.T) *bench {
 	}
 	clients := x509.NewCertPool()
 	clients.AddCert(ca.cert)
-	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}, log: newFakeLog(t)}
+	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}, log: newFakeLog(t), office: newOffice()}
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(&tls.Config{
 			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{serverPair},
@@ -158,6 +159,8 @@ func serve(t *testing.T) *bench {
 	enrollv1.RegisterEnrollmentAdminServiceServer(server, f)
 	compliancev1.RegisterComplianceAdminServiceServer(server, f)
 	wipev1.RegisterWipeAdminServiceServer(server, f)
+	wipev1.RegisterWipeRequestServiceServer(server, f)
+	wipev1.RegisterCompanyDeviceAdminServiceServer(server, f)
 	auditv1.RegisterAuditServiceServer(server, f)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

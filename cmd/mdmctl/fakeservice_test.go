@@ -101,6 +101,18 @@ func (f *fake) GetDeviceCompliance(_ context.Context, r *compliancev1.GetDeviceC
 	return s, nil
 }
 
+func (f *fake) ListDeviceStandings(_ context.Context, r *compliancev1.ListDeviceStandingsRequest) (*compliancev1.ListDeviceStandingsResponse, error) {
+	answer := &compliancev1.ListDeviceStandingsResponse{}
+	for _, id := range r.GetDeviceIds() {
+		if s, ok := f.standing[id]; ok {
+			answer.Standings = append(answer.Standings, &compliancev1.DeviceStanding{
+				DeviceId: id, Standing: s.GetVerdict().GetStanding(), Since: s.GetVerdict().GetSince(),
+			})
+		}
+	}
+	return answer, nil
+}
+
 func (f *fake) ListCertificates(_ context.Context, r *compliancev1.ListCertificatesRequest) (*compliancev1.ListCertificatesResponse, error) {
 	var match []*compliancev1.Certificate
 	for _, c := range f.certificates {
@@ -126,13 +138,21 @@ func (f *fake) PlanWipe(_ context.Context, r *wipev1.PlanWipeRequest) (*wipev1.P
 	if err != nil {
 		return nil, err
 	}
+	p := f.planned(d)
 	return &wipev1.PlanWipeResponse{
-		DeviceId: d.GetId(), Epoch: d.GetEpoch(), Removes: []string{"the work profile"},
+		DeviceId: d.GetId(), Epoch: d.GetEpoch(), Removes: p.GetRemoves(), Device: p, Needs: f.needs,
 		Keeps: []string{"everything personal"}, EndsEnrollment: r.GetScope().GetWorkProfile() != nil,
+		PlanDigest: digestOf([]*wipev1.PlannedDevice{p}, r.GetScope()),
 	}, nil
 }
 
 func (f *fake) CreateWipe(_ context.Context, r *wipev1.CreateWipeRequest) (*wipev1.CreateWipeResponse, error) {
+	if len(f.needs) > 0 {
+		return &wipev1.CreateWipeResponse{Request: f.ask(&wipev1.WipeRequest{
+			Kind: wipev1.RequestKind_REQUEST_KIND_WIPE, Scope: r.GetScope(), Reason: r.GetReason(), PlanDigest: r.GetPlanDigest(),
+			Summary: scopeWords(r.GetScope()) + " of device " + r.GetDeviceId(),
+		}, &wipev1.PlannedDevice{DeviceId: r.GetDeviceId(), Epoch: r.GetEpoch()})}, nil
+	}
 	o := &wipev1.Order{
 		Id: "order-00000001", DeviceId: r.GetDeviceId(), Epoch: r.GetEpoch(), Scope: r.GetScope(),
 		State: wipev1.State_STATE_PENDING, Reason: r.GetReason(), CreatedAt: timestamppb.New(now),
@@ -153,7 +173,7 @@ func (f *fake) GetWipe(_ context.Context, r *wipev1.GetWipeRequest) (*wipev1.Get
 func (f *fake) ListWipes(_ context.Context, r *wipev1.ListWipesRequest) (*wipev1.ListWipesResponse, error) {
 	var match []*wipev1.Order
 	for _, o := range f.orders {
-		if r.GetDeviceId() == "" || o.GetDeviceId() == r.GetDeviceId() {
+		if (r.GetDeviceId() == "" || o.GetDeviceId() == r.GetDeviceId()) && (r.GetRequestId() == "" || o.GetRequestId() == r.GetRequestId()) {
 			match = append(match, o)
 		}
 	}

@@ -67,6 +67,7 @@ func (b *bench) fill() *bench {
 	b.standing[phone] = nonCompliant()
 	b.orders = []*wipev1.Order{{
 		Id: order1, DeviceId: phone, Epoch: 2, State: wipev1.State_STATE_DONE, Reason: "left the project", CreatedBy: "admin:alice",
+		Source:    wipev1.Source_SOURCE_ADMINISTRATOR,
 		Scope:     &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: []string{"com.example.mail"}}}},
 		CreatedAt: ago(3 * time.Hour), ChangedAt: ago(2 * time.Hour), ExpiresAt: in(29 * day), NotNowCount: 1,
 		Receipt: &wipev1.Receipt{FinishedAt: ago(2 * time.Hour), Packages: []string{"com.example.mail"}, FilesRemoved: 12, BytesRemoved: 3456, KeysRemoved: 1},

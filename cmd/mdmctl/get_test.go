@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -24,17 +25,17 @@ func TestGet(t *testing.T) {
 	b := serve(t).fill()
 	for args, want := range map[string]string{
 		"get devices": `
-ID                STATE      OWNERSHIP   MODE           GROUP    USER                SEEN
-device-00000001   enrolled   personal    work-profile   sales    maria@example.com   30s
-device-00000002   retired    company     dedicated      kiosks   -                   -
+ID                STATE      STANDING        OWNERSHIP   MODE           GROUP    USER                SEEN
+device-00000001   enrolled   non-compliant   personal    work-profile   sales    maria@example.com   30s
+device-00000002   retired    -               company     dedicated      kiosks   -                   -
 `,
 		"get devices -o wide": `
-ID                STATE      OWNERSHIP   MODE           GROUP    USER                SEEN   MODEL     OS       EPOCH   ENROLLED   CERTIFICATE
-device-00000001   enrolled   personal    work-profile   sales    maria@example.com   30s    Pixel 9   15       2       3d         in 30d
-device-00000002   retired    company     dedicated      kiosks   -                   -      Tab       14.0.1   1       2y         -
+ID                STATE      STANDING        OWNERSHIP   MODE           GROUP    USER                SEEN   MODEL     OS       EPOCH   ENROLLED   STANDING-SINCE   CERTIFICATE
+device-00000001   enrolled   non-compliant   personal    work-profile   sales    maria@example.com   30s    Pixel 9   15       2       3d         2h               in 30d
+device-00000002   retired    -               company     dedicated      kiosks   -                   -      Tab       14.0.1   1       2y         -                -
 `,
 		"get dev device-00000002 --no-headers": `
-device-00000002   retired   company   dedicated   kiosks   -   -
+device-00000002   retired   -   company   dedicated   kiosks   -   -
 `,
 		"get device -o name": `
 device/device-00000001
@@ -64,8 +65,8 @@ NAME    REVISION   ASKS           ASSIGNED                                REVISE
 sales   3          1 pin, 1 vpn   group sales, not user ceo@example.com   5h
 `,
 		"get wipes": `
-ID               DEVICE            SCOPE                       STATE   AGE   CHANGED
-order-00000009   device-00000001   app-data com.example.mail   done    3h    2h
+ID               DEVICE            SCOPE                       STATE   HELD   SOURCE          AGE   CHANGED
+order-00000009   device-00000001   app-data com.example.mail   done    -      administrator   3h    2h
 `,
 		"get wipe order-00000009 -o name": `
 wipe/order-00000009
@@ -133,6 +134,10 @@ func TestGetFilters(t *testing.T) {
 		{"get tokens --usable", &enrollv1.ListTokensRequest{PageSize: 1000, UsableOnly: true}},
 		{"get certificates --device " + phone, &compliancev1.ListCertificatesRequest{PageSize: 1000, DeviceId: phone}},
 		{"get wipes --state pending --device " + phone, &wipev1.ListWipesRequest{PageSize: 1000, DeviceId: phone, State: wipev1.State_STATE_PENDING}},
+		{"get wipes --request request-00000001", &wipev1.ListWipesRequest{PageSize: 1000, RequestId: "request-00000001"}},
+		{"get requests --state waiting --kind user-wipe", &wipev1.ListRequestsRequest{
+			PageSize: 100, State: wipev1.RequestState_REQUEST_STATE_WAITING, Kind: wipev1.RequestKind_REQUEST_KIND_USER_WIPE,
+		}},
 		{"get audit --limit 7 --device " + phone, &auditv1.ListEntriesRequest{PageSize: 7, Target: "device/" + phone}},
 		{"get audit --actor admin:alice --target policy/sales", &auditv1.ListEntriesRequest{PageSize: 100, Target: "policy/sales", Actor: "admin:alice"}},
 		{"get policy sales --revision 2", &compliancev1.GetPolicyRequest{Name: "sales", Revision: 2}},
@@ -174,6 +179,34 @@ func TestGetFollowsPages(t *testing.T) {
 		if lines := strings.Count(got.out, "\n"); got.code != 0 || lines != test.lines || calls != test.calls {
 			t.Errorf("%v: exit %d, %d lines in %d calls; want %d in %d", test.args, got.code, lines, calls, test.lines, test.calls)
 		}
+	}
+}
+
+// TestGetAsksForStandings: once a page, about those who have one, and only where
+// they are shown.
+func TestGetAsksForStandings(t *testing.T) {
+	b := serve(t)
+	for i := range 1500 {
+		d := &enrollv1.Device{Id: fmt.Sprintf("device-%08d", i), State: enrollv1.DeviceState_DEVICE_STATE_ENROLLED}
+		if i%3 == 0 {
+			d.State = enrollv1.DeviceState_DEVICE_STATE_LEFT
+		}
+		b.devices = append(b.devices, d)
+	}
+	for args, calls := range map[string]int{
+		"": 2, "-o wide": 2, "-o json": 0, "-o yaml": 0, "-o name": 0,
+		"device-00000000": 0, "device-00000001": 1, "device-00000001 -o json": 0,
+	} {
+		before := sent[*compliancev1.ListDeviceStandingsRequest](b)
+		got := b.run(append([]string{"get", "devices"}, strings.Fields(args)...)...)
+		if n := sent[*compliancev1.ListDeviceStandingsRequest](b) - before; got.code != 0 || n != calls {
+			t.Errorf("get devices %s: exit %d, %d calls, want %d", args, got.code, n, calls)
+		}
+	}
+	b.check(b.run("get", "device", "device-00000001", "--no-headers"), 0, "device-00000001   enrolled   unknown   -   -   -   -   -\n", "")
+	b.failures["ListDeviceStandings"] = no(codes.Unavailable, "gone", "")
+	if got := b.run("get", "devices"); got.code == 0 || got.out != "" {
+		t.Errorf("without standings: exit %d, %q", got.code, got.out)
 	}
 }
 

@@ -34,6 +34,8 @@ func (a *app) getWipes() *cobra.Command {
 		Short:   "The wipe orders, newest first",
 	}
 	l.cmd.Flags().StringVar(&filter.DeviceId, "device", "", "for this device")
+	l.cmd.Flags().StringVar(&filter.RequestId, "request", "", "of this request")
+	completeFlag(l.cmd, "request", a.ask(requestNames))
 	addEnum(l.cmd, &filter.State, "state", "in this state")
 	a.completeArgs(l.cmd, wipeNames)
 	a.completeDevice(l.cmd)

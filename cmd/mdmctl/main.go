@@ -1,8 +1,8 @@
 // Command mdmctl is the administrators' command line of Ringfence.
 //
 // Exit codes: 0 done; 1 failed; 2 the command line or a file is wrong; 3 not
-// found; 4 refused in this state, or a conflict; 5 the server cannot be reached
-// or does not accept the credential; 6 what was waited for did not come in time;
+// found; 4 refused: in this state, by role or limits, or by a conflict; 5 the
+// server cannot be reached or does not accept the credential; 6 what was waited for did not come in time;
 // 130 interrupted.
 package main
 

@@ -12,6 +12,9 @@ import (
 const rootLong = `mdmctl speaks to a Ringfence server as an administrator: it lets phones in, sets
 policy, shows who is fit and why, and takes the company's data back.
 
+What goes above a threshold, and what loosens a limit, waits for a second person:
+mdmctl get requests shows what waits, mdmctl approve request ID lets it happen.
+
 The server, the authority to trust and the credential come from a context in
 ~/.config/mdmctl/config.yaml, or the file named by MDMCTL_CONFIG or --config.`
 
@@ -19,12 +22,13 @@ const rootExample = `  mdmctl create token --ownership personal --mode work-prof
   mdmctl apply -f policy.yaml
   mdmctl get devices --group sales -o wide
   mdmctl describe device ID
-  mdmctl wipe device ID --scope work-profile --reason "phone is sold" --dry-run`
+  mdmctl wipe device ID --scope work-profile --reason "phone is sold" --dry-run
+  mdmctl get requests --state waiting`
 
 // exitCodes is part of the help: scripts rely on it.
 const exitCodes = `
 Exit codes:
-  0 done                          4 refused in this state, or a conflict
+  0 done                          4 refused: state, role, limits, or a conflict
   1 failed                        5 cannot reach the server, or not authorised
   2 wrong command line or file    6 what was waited for did not come in time
   3 not found                   130 interrupted
@@ -59,7 +63,9 @@ func (a *app) root() *cobra.Command {
 	completeFlag(root, "context", a.contextNames)
 	root.AddCommand(
 		a.getCommand(), a.describeCommand(), a.createCommand(), a.applyCommand(), a.deleteCommand(),
-		a.revokeCommand(), a.wipeCommand(), a.cancelCommand(), a.retireCommand(), a.watchCommand(),
+		a.revokeCommand(), a.wipeCommand(), a.lockCommand(), a.relinquishCommand(), a.liftCommand(),
+		a.cancelCommand(), a.retireCommand(), a.watchCommand(),
+		a.approveCommand(), a.rejectCommand(), a.stopCommand(), a.resumeCommand(), a.setCommand(),
 		a.auditCommand(), a.configCommand(), completionCommand(), a.versionCommand(),
 	)
 	return root
@@ -124,9 +130,12 @@ func group(cmd *cobra.Command, args []string) error {
 	if found && (slices.Contains(names, kind) || slices.Contains(names, kind+"s")) {
 		return usagef("write it as two words: %s %s %s", cmd.CommandPath(), kind, name)
 	}
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) == 1 {
-		choose = fmt.Sprintf("did you mean %s?", near[0])
+	for _, distance := range []int{1, 2} { // the nearest, where there is one
+		cmd.SuggestionsMinimumDistance = distance
+		if near := cmd.SuggestionsFor(args[0]); len(near) == 1 {
+			choose = fmt.Sprintf("did you mean %s?", near[0])
+			break
+		}
 	}
 	return usagef("%s knows no %q; %s", cmd.CommandPath(), args[0], choose)
 }

@@ -10,14 +10,14 @@ import (
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
-	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-func devicesView(now time.Time) view[*enrollv1.Device] {
-	type d = *enrollv1.Device
+func devicesView(now time.Time) view[judgedDevice] {
+	type d = judgedDevice
 	return view[d]{kind: "device", name: d.GetId, columns: []column[d]{
 		{"ID", false, d.GetId},
-		{"STATE", false, func(m d) string { return enumname.Of(m.GetState()) }},
+		{"STATE", false, func(m d) string { return deviceState(m.Device) }},
+		{"STANDING", false, d.word},
 		{"OWNERSHIP", false, func(m d) string { return enumname.Of(m.GetOwnership()) }},
 		{"MODE", false, func(m d) string { return enumname.Of(m.GetMode()) }},
 		{"GROUP", false, d.GetGroup},
@@ -27,8 +27,21 @@ func devicesView(now time.Time) view[*enrollv1.Device] {
 		{"OS", true, d.GetOsVersion},
 		{"EPOCH", true, func(m d) string { return strconv.FormatUint(m.GetEpoch(), 10) }},
 		{"ENROLLED", true, func(m d) string { return age(m.GetEnrolledAt(), now) }},
+		{"STANDING-SINCE", true, func(m d) string { return age(m.standing.GetSince(), now) }},
 		{"CERTIFICATE", true, func(m d) string { return due(m.GetCertificateExpiresAt(), now) }},
 	}}
+}
+
+// deviceState is where a device stands. What was deleted says so first.
+func deviceState(m *enrollv1.Device) string {
+	switch {
+	case m.GetPurgedAt() != nil:
+		return "deleted"
+	case m.GetDeletedAt() != nil:
+		return "deleting"
+	default:
+		return enumname.Of(m.GetState())
+	}
 }
 
 func tokensView(now time.Time) view[*enrollv1.Token] {
@@ -130,41 +143,6 @@ func target(a *compliancev1.Assignment) string {
 		return "not " + s
 	}
 	return s
-}
-
-func wipesView(now time.Time) view[*wipev1.Order] {
-	type o = *wipev1.Order
-	return view[o]{kind: "wipe", name: o.GetId, columns: []column[o]{
-		{"ID", false, o.GetId},
-		{"DEVICE", false, o.GetDeviceId},
-		{"SCOPE", false, func(m o) string { return scopeWords(m.GetScope()) }},
-		{"STATE", false, wipeState},
-		{"AGE", false, func(m o) string { return age(m.GetCreatedAt(), now) }},
-		{"CHANGED", false, func(m o) string { return age(m.GetChangedAt(), now) }},
-		{"EXPIRES", true, func(m o) string { return due(m.GetExpiresAt(), now) }},
-		{"EPOCH", true, func(m o) string { return strconv.FormatUint(m.GetEpoch(), 10) }},
-		{"NOT-NOW", true, func(m o) string { return strconv.FormatUint(uint64(m.GetNotNowCount()), 10) }},
-		{"REFUSED", true, func(m o) string { return strconv.FormatUint(uint64(m.GetRefusedCount()), 10) }},
-		{"BY", true, o.GetCreatedBy},
-		{"REASON", true, o.GetReason},
-		{"OUTCOME", true, o.GetOutcome},
-	}}
-}
-
-// scopeWords says what an order takes, three packages at most.
-func scopeWords(s *wipev1.Scope) string {
-	switch {
-	case s.GetWorkProfile() != nil:
-		return "work-profile"
-	case s.GetAppData() != nil:
-		packages := s.GetAppData().GetPackages()
-		if len(packages) > 3 {
-			return fmt.Sprintf("app-data %s and %d more", strings.Join(packages[:3], ","), len(packages)-3)
-		}
-		return "app-data " + strings.Join(packages, ",")
-	default:
-		return ""
-	}
 }
 
 func certificatesView(now time.Time) view[*compliancev1.Certificate] {

@@ -26,6 +26,8 @@ func (a *app) watchWipes() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&filter.DeviceId, "device", "", "orders for this device")
+	flags.StringVar(&filter.RequestId, "request", "", "orders of this request")
+	completeFlag(cmd, "request", a.ask(requestNames))
 	addEnum(cmd, &until, "until", "end when every watched order has come so far")
 	flags.DurationVar(&interval, "interval", defaultInterval, "time between two looks")
 	flags.IntVar(&limit, "limit", 100, "watch this many of the newest orders at most")
@@ -50,16 +52,29 @@ type wipeWatch struct {
 	c      *client
 	ids    []string
 	filter *wipev1.ListWipesRequest
-	limit  int
+	limit  int          // 0 for none
 	until  wipev1.State // 0 for no end
 }
 
 func (w wipeWatch) look() look {
-	printed := map[string]string{}
+	see := w.see()
 	return func(ctx context.Context) (bool, error) {
-		orders, err := w.orders(ctx)
+		orders, err := see(ctx)
 		if err != nil {
 			return false, err
+		}
+		return w.reached(orders)
+	}
+}
+
+// see gives a look at the orders that prints those that have changed since the
+// look before.
+func (w wipeWatch) see() func(ctx context.Context) ([]*wipev1.Order, error) {
+	printed := map[string]string{}
+	return func(ctx context.Context) ([]*wipev1.Order, error) {
+		orders, err := w.orders(ctx)
+		if err != nil {
+			return nil, err
 		}
 		for _, o := range slices.Backward(orders) { // newest last, as things happen
 			line := wipeLine(o)
@@ -68,10 +83,10 @@ func (w wipeWatch) look() look {
 			}
 			printed[o.GetId()] = line
 			if err := w.print(o, line); err != nil {
-				return false, err
+				return nil, err
 			}
 		}
-		return w.reached(orders)
+		return orders, nil
 	}
 }
 
@@ -91,7 +106,10 @@ func (w wipeWatch) orders(ctx context.Context) ([]*wipev1.Order, error) {
 }
 
 func wipeLine(o *wipev1.Order) string {
-	line := fmt.Sprintf("%s  %s  %s  %s", o.GetId(), o.GetDeviceId(), scopeWords(o.GetScope()), wipeState(o))
+	line := fmt.Sprintf("%s  %s  %s  %s", o.GetId(), o.GetDeviceId(), orderScope(o), wipeState(o))
+	if o.GetPaused() {
+		line += "  paused"
+	}
 	if o.GetNotNowCount() > 0 {
 		line += fmt.Sprintf("  put off %s", count(o.GetNotNowCount(), "time"))
 	}

@@ -1,205 +1,162 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 func (a *app) wipeCommand() *cobra.Command {
-	return groupCommand("wipe", "Take the company's data back from a phone", a.wipeDevice())
+	return groupCommand("wipe", "Take the company's data back from phones",
+		a.wipeDevice(), a.wipeUser(), a.wipeWholeDevice())
 }
 
-// wipeFlags is what the command line says of one wipe.
-type wipeFlags struct {
-	scope    string
-	packages []string
-	reason   string
-	key      string
-	expires  lifetime
-	dryRun   bool
-	yes      bool
-	wait     bool
-	interval time.Duration
-}
+// scopes are what "wipe device" can take, the widest first.
+var scopes = []string{"work-profile", "app-data", "relinquish"}
 
 func (a *app) wipeDevice() *cobra.Command {
-	var f wipeFlags
+	var scope string
+	var packages []string
 	cmd := &cobra.Command{
-		Use:     "device ID --scope work-profile|app-data",
+		Use:     "device ID...",
 		Aliases: []string{"devices", "dev"},
 		Short:   "Order a wipe of the work profile, or of the work data of named apps",
 		Long: "Order a wipe of the work profile, or of the work data of named apps. Nothing\n" +
-			"wider exists: the personal side is out of reach. The plan is shown first. The\n" +
-			"order is for the device's present enrolment only and ends when the device says\n" +
-			"that it is done.",
+			"wider exists here: the personal side is out of reach. The plan is shown first,\n" +
+			"with what apps have not sent to their servers yet, and what is ordered is what\n" +
+			"was shown: where it has changed meanwhile, the server refuses. An order is for\n" +
+			"the present enrolment only and ends when the device says that it is done.\n\n" +
+			"Several devices, a group or a person's devices make one request. Its orders wait\n" +
+			"for a while, in which mdmctl stop request ends them, and above a threshold it\n" +
+			"waits for a second person: mdmctl approve request. A script plans first, with\n" +
+			"--dry-run -o json, and gives the planDigest back with --plan and --yes.",
 		Example: `  mdmctl wipe device ID --scope work-profile --reason "phone is sold" --dry-run
-  mdmctl wipe device ID --scope app-data --package com.example.mail --reason "left the project" --yes --wait`,
-		Args: oneName,
+  mdmctl wipe device ID --scope app-data --package com.example.mail --reason "left the project" --yes --wait
+  mdmctl wipe device --group kiosks --scope app-data --package com.example.pos --reason "shop closed"
+  mdmctl wipe device ID1 ID2 --scope work-profile --reason stolen --yes --plan "$digest"`,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.scope, "scope", "", "what goes: work-profile|app-data")
-	flags.StringSliceVar(&f.packages, "package", nil, "with app-data: an app, by package name (may be repeated)")
-	flags.StringVar(&f.reason, "reason", "", "why, for the record")
-	flags.StringVar(&f.key, "request-key", "", "makes the call safe to repeat (default a new one)")
-	flags.Var(&f.expires, "expires", "how long the device may take to begin, 1m to 365d, for example 12h or 7d (default 30d)")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, and order nothing")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	flags.BoolVar(&f.wait, "wait", false, "wait until the device says that it is done")
-	flags.DurationVar(&f.interval, "interval", defaultInterval, "with --wait: time between two looks")
+	flags.StringVar(&scope, "scope", "", "what goes: work-profile|app-data|relinquish")
+	flags.StringSliceVar(&packages, "package", nil, "with app-data: an app, by package name (may be repeated)")
 	mustHave(cmd, "scope")
-	fixedChoices(cmd, "scope", []string{"work-profile", "app-data"})
-	a.completeArgs(cmd, deviceNames)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		scope, err := f.check()
-		if err != nil {
-			return err
-		}
-		var limit time.Duration
-		if f.wait {
-			limit = a.waitLimit(cmd)
-		}
-		return a.waiting(func(ctx context.Context, c *client, args []string) error {
-			return a.orderWipe(ctx, c, wipeOrder{args[0], scope, f, limit})
-		})(cmd, args)
+	fixedChoices(cmd, "scope", scopes)
+	return a.orderForDevices(cmd, wiping, func() (*wipev1.Scope, error) { return namedScope(scope, packages) })
+}
+
+// namedScope gives the scope that the flags name.
+func namedScope(name string, packages []string) (*wipev1.Scope, error) {
+	if name != "app-data" && len(packages) > 0 && slices.Contains(scopes, name) {
+		return nil, usagef("--package goes with --scope app-data")
 	}
+	switch name {
+	case "work-profile":
+		return workProfileScope(), nil
+	case "relinquish":
+		return relinquishScope(), nil
+	case "app-data":
+		if len(packages) == 0 {
+			return nil, usagef("--scope app-data needs --package, once for each app")
+		}
+		return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: packages}}}, nil
+	default:
+		return nil, usagef("--scope %q: choose from: work-profile, app-data, relinquish", name)
+	}
+}
+
+func workProfileScope() *wipev1.Scope {
+	return &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}}
+}
+
+func relinquishScope() *wipev1.Scope {
+	return &wipev1.Scope{Scope: &wipev1.Scope_Relinquish{Relinquish: &wipev1.Relinquish{}}}
+}
+
+func lockScope() *wipev1.Scope {
+	return &wipev1.Scope{Scope: &wipev1.Scope_Lock{Lock: &wipev1.Lock{}}}
+}
+
+func (a *app) lockCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "device ID...",
+		Aliases: []string{"devices", "dev"},
+		Short:   "Lock the work side of a phone until the person opens it again",
+		Long: "Lock the work side of a phone until the person opens it again with its PIN.\n" +
+			"Nothing goes, so nobody is asked to confirm the lock of a single phone.",
+		Example: `  mdmctl lock device ID --reason "left in a taxi"
+  mdmctl lock device --user maria@example.com --reason "account taken over"`,
+	}
+	return groupCommand("lock", "Lock the work side of phones", a.orderForDevices(cmd, locking,
+		func() (*wipev1.Scope, error) { return lockScope(), nil }))
+}
+
+func (a *app) relinquishCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "device ID...",
+		Aliases: []string{"devices", "dev"},
+		Short:   "Give a company's phone to the person: its work side goes, the rest stays",
+		Long: "Give a company's phone to the person who carries it: the work profile goes, what\n" +
+			"the company restricted on the device is lifted, and the personal side stays as it\n" +
+			"is. For company-owned devices with a work profile.",
+		Example: `  mdmctl relinquish device ID --reason "bought by Maria"`,
+	}
+	return groupCommand("relinquish", "Give phones up, with their work side removed", a.orderForDevices(cmd, relinquishing,
+		func() (*wipev1.Scope, error) { return relinquishScope(), nil }))
+}
+
+// orderForDevices makes a command that orders the same of the devices it names.
+func (a *app) orderForDevices(cmd *cobra.Command, w wording, scope func() (*wipev1.Scope, error)) *cobra.Command {
+	var f orderFlags
+	var group, user string
+	f.add(cmd)
+	f.addExpires(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&group, "group", "", "every enrolled device of this group, instead of IDs")
+	flags.StringVar(&user, "user", "", "every enrolled device of this person, instead of IDs")
+	completeFlag(cmd, "group", a.ask(groupNames))
+	a.completeArgs(cmd, deviceNames)
+	cmd.RunE = a.ordering(&f, func(ids []string) (deed, error) {
+		target, err := targetOf(cmd, ids, group, user)
+		if err != nil {
+			return nil, err
+		}
+		what, err := scope()
+		if err != nil {
+			return nil, err
+		}
+		if list := target.GetDevices().GetIds(); len(list) == 1 {
+			return oneDevice{id: list[0], scope: what, wording: w}, nil
+		}
+		return manyDevices{target: target, scope: what, wording: w}, nil
+	})
 	return cmd
 }
 
-func (f wipeFlags) check() (*wipev1.Scope, error) {
-	scope, err := f.what()
+// targetOf gives the devices that a command line names in one of three ways.
+func targetOf(cmd *cobra.Command, ids []string, group, user string) (*wipev1.Target, error) {
+	ways := 0
+	for _, given := range []bool{len(ids) > 0, group != "", user != ""} {
+		if given {
+			ways++
+		}
+	}
 	switch {
-	case err != nil:
-		return nil, err
-	case f.reason == "" && !f.dryRun:
-		return nil, usagef("--reason is missing: it is kept on record")
-	case f.interval <= 0:
-		return nil, usagef("--interval must be more than 0")
-	}
-	return scope, nil
-}
-
-// what gives the scope that the flags name.
-func (f wipeFlags) what() (*wipev1.Scope, error) {
-	switch f.scope {
-	case "work-profile":
-		if len(f.packages) > 0 {
-			return nil, usagef("--package goes with --scope app-data")
-		}
-		return &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}}, nil
-	case "app-data":
-		if len(f.packages) == 0 {
-			return nil, usagef("--scope app-data needs --package, once for each app")
-		}
-		return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: f.packages}}}, nil
+	case ways == 0:
+		return nil, usagef("%s takes at least one ID, or --group, or --user", cmd.CommandPath())
+	case ways > 1:
+		return nil, usagef("name devices, or give --group, or --user: one of these")
+	case group != "":
+		return &wipev1.Target{Target: &wipev1.Target_Group{Group: group}}, nil
+	case user != "":
+		return &wipev1.Target{Target: &wipev1.Target_User{User: user}}, nil
 	default:
-		return nil, usagef("--scope %q: choose from: work-profile, app-data", f.scope)
+		return devicesTarget(ids), nil
 	}
 }
 
-type wipeOrder struct {
-	device string
-	scope  *wipev1.Scope
-	flags  wipeFlags
-	limit  time.Duration // of the wait; 0 for none
-}
-
-func (a *app) orderWipe(ctx context.Context, c *client, w wipeOrder) error {
-	plan, err := c.wipe.PlanWipe(ctx, &wipev1.PlanWipeRequest{DeviceId: w.device, Scope: w.scope})
-	if err != nil {
-		if err = fmt.Errorf("device %q: %w", w.device, err); !w.mayRepeat(err) {
-			return err
-		}
-		return a.repeatWipe(ctx, c, w)
-	}
-	if w.flags.dryRun {
-		if a.forPrograms() {
-			return a.writeMessage(plan)
-		}
-		writePlan(a.out, plan)
-		fmt.Fprintln(a.out, "Dry run: nothing was ordered.")
-		return nil
-	}
-	writePlan(a.err, plan)
-	if err := a.confirm(ctx, "Order this wipe?", w.flags.yes); err != nil {
-		return err
-	}
-	return a.createWipe(ctx, c, w, plan.GetEpoch()) // what was shown is what is ordered
-}
-
-// mayRepeat reports whether a refused plan may be the plan of an order that this
-// request has made already: it then stands in its own way, or has ended the
-// enrolment.
-func (w wipeOrder) mayRepeat(err error) bool {
-	return w.flags.key != "" && w.flags.yes && !w.flags.dryRun && exitCode(err) == exitRefused
-}
-
-// repeatWipe lets the server decide, which knows what it has answered to the
-// request key before; what it has not, it refuses as it has refused the plan.
-func (a *app) repeatWipe(ctx context.Context, c *client, w wipeOrder) error {
-	d, err := getDevice(ctx, c, w.device)
-	if err != nil {
-		return fmt.Errorf("device %q: %w", w.device, err)
-	}
-	return a.createWipe(ctx, c, w, d.GetEpoch())
-}
-
-func (a *app) createWipe(ctx context.Context, c *client, w wipeOrder, epoch uint64) error {
-	in := &wipev1.CreateWipeRequest{
-		RequestKey: requestKey(w.flags.key), DeviceId: w.device, Scope: w.scope, Reason: w.flags.reason, Epoch: epoch,
-	}
-	if w.flags.expires > 0 {
-		in.Lifetime = durationpb.New(time.Duration(w.flags.expires))
-	}
-	r, err := c.wipe.CreateWipe(ctx, in)
-	if err != nil {
-		return fmt.Errorf("device %q: %w", w.device, err)
-	}
-	order := r.GetOrder()
-	if w.flags.wait {
-		return a.waitForWipe(ctx, c, order, w)
-	}
-	if a.forPrograms() {
-		return a.writeMessage(order)
-	}
-	a.say("wipe", order.GetId(), "ordered; it is done when the device says so: mdmctl watch wipe "+order.GetId())
-	return nil
-}
-
-// waitForWipe follows one order to its end and prints it as it then is.
-func (a *app) waitForWipe(ctx context.Context, c *client, order *wipev1.Order, w wipeOrder) error {
-	progress := *a
-	progress.out, progress.format = a.err, "table"
-	watch := wipeWatch{app: &progress, c: c, ids: []string{order.GetId()}, until: wipev1.State_STATE_DONE}
-	if err := progress.poll(ctx, pollPlan{w.flags.interval, w.limit, true}, watch.look()); err != nil {
-		return err
-	}
-	last, err := getWipe(ctx, c, order.GetId())
-	if err != nil {
-		return err
-	}
-	if a.forPrograms() {
-		return a.writeMessage(last)
-	}
-	a.say("wipe", last.GetId(), "done")
-	return nil
-}
-
-func writePlan(w io.Writer, p *wipev1.PlanWipeResponse) {
-	fmt.Fprintf(w, "Device %s, epoch %d\n", printable(p.GetDeviceId()), p.GetEpoch())
-	for _, line := range p.GetRemoves() {
-		fmt.Fprintf(w, "  removes  %s\n", printable(line))
-	}
-	for _, line := range p.GetKeeps() {
-		fmt.Fprintf(w, "  keeps    %s\n", printable(line))
-	}
-	if p.GetEndsEnrollment() {
-		fmt.Fprintln(w, "  ends     the enrolment: the device's certificates stop working")
-	}
+// devicesTarget names every device once.
+func devicesTarget(ids []string) *wipev1.Target {
+	unique := slices.Compact(slices.Sorted(slices.Values(ids)))
+	return &wipev1.Target{Target: &wipev1.Target_Devices{Devices: &wipev1.DeviceList{Ids: unique}}}
 }
