@@ -7,7 +7,7 @@ OUT      ?= bin
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-fast bench fuzz check generate format clean
+.PHONY: help build demo test test-fast chaos bench fuzz check generate format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## every test, on SQLite and PostgreSQL, with -race (TESTFLAGS, PACKAGES)
 
 test-fast: ## the tests on SQLite alone, without -race
 	env -u MDM_TEST_POSTGRES_DSN -u CI go test $(TESTFLAGS) ./...
+
+chaos: ## torment phones, servers and administrators (DURATION=2m PHONES=200 SEED=n)
+	DURATION=$(DURATION) PHONES=$(PHONES) SEED=$(SEED) scripts/chaos.sh
 
 bench: ## product and bare limit side by side (BENCH_JSON=file for rows)
 	scripts/bench.sh
