@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 type finding struct {
@@ -58,14 +59,30 @@ func (s *story) findDevice() error {
 	return nil
 }
 
+// applied waits until the phone has applied what the server asks: until then a
+// phone that was compliant has some grace, and stays so.
+func (s *story) applied() (compliance, error) {
+	deadline := time.After(30 * time.Second)
+	for {
+		c, err := s.compliance()
+		if err != nil || c.ManifestRevision != "" && c.ManifestRevision == c.AppliedRevision {
+			return c, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-deadline:
+			return c, fmt.Errorf("asked revision %q, applied %q", c.ManifestRevision, c.AppliedRevision)
+		case <-s.ctx.Done():
+			return c, s.ctx.Err()
+		}
+	}
+}
+
 // checkApplied compares what the server asked with what the phone did.
 func (s *story) checkApplied() error {
-	c, err := s.compliance()
+	c, err := s.applied()
 	if err != nil {
 		return err
-	}
-	if c.ManifestRevision == "" || c.ManifestRevision != c.AppliedRevision {
-		return fmt.Errorf("asked revision %q, applied %q", c.ManifestRevision, c.AppliedRevision)
 	}
 	applied := make(map[string]bool)
 	for _, r := range c.Results {

@@ -55,16 +55,9 @@ func tell(ctx context.Context, args []string) (err error) {
 // startServer starts mdm-server in an empty folder.
 func (s *story) startServer() error {
 	s.chapter("A server starts in an empty folder: SQLite, its own certificate authority")
-	if err := s.launch("server", "mdm-server", "--data", s.path("server"),
-		"--device-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0",
-		"--check-in-interval", "30s"); err != nil {
+	if err := s.serve("127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		return err
 	}
-	device, err := s.await("server", "listening", "device")
-	if err != nil {
-		return err
-	}
-	s.device = device
 	s.credential = s.path("server", "admin", "mdmctl.yaml")
 	info, err := os.Stat(s.credential)
 	if err != nil {
@@ -73,7 +66,10 @@ func (s *story) startServer() error {
 	if got := info.Mode().Perm(); got != 0o600 {
 		return fmt.Errorf("the administrator's credential has mode %o, want 600", got)
 	}
-	s.say("devices connect to %s; the administrator's credential is in server/admin/mdmctl.yaml (mode 0600)", device)
+	if err := s.appointBob(); err != nil {
+		return err
+	}
+	s.say("devices connect to %s; the administrator's credential is in server/admin/mdmctl.yaml (mode 0600)", s.device)
 	return nil
 }
 
@@ -178,15 +174,14 @@ func (s *story) judge() error {
 
 // takeBack wipes the work profile and looks at the phone's disk.
 func (s *story) takeBack() error {
-	s.chapter("The company takes its side back")
+	s.chapter("The company takes its side back, and it takes two people")
 	out, err := s.ctl("wipe", "device", s.deviceID, "--scope", "work-profile", "--reason", "phone is sold", "--dry-run")
 	if err != nil {
 		return err
 	}
 	s.quote(out)
-	if _, err := s.ctl("wipe", "device", s.deviceID, "--scope", "work-profile", "--reason", "phone is sold",
-		"--yes", "--wait", "--timeout", "30s"); err != nil {
-		return fmt.Errorf("the wipe did not finish: %w", err)
+	if err := s.orderTogether(); err != nil {
+		return err
 	}
 	out, err = s.ctl("get", "wipes", "--device", s.deviceID)
 	if err != nil {
@@ -221,7 +216,10 @@ func (s *story) aftermath() error {
 	if err != nil {
 		return err
 	}
-	for _, action := range []string{"enroll.token.create", "enroll.join", "compliance.policy.apply", "wipe.order", "wipe.done"} {
+	for _, action := range []string{
+		"enroll.token.create", "enroll.join", "compliance.policy.apply",
+		"wipe.limits", "wipe.request", "wipe.approve", "wipe.order", "wipe.commit", "wipe.done",
+	} {
 		if !strings.Contains(out, action) {
 			return fmt.Errorf("the record has no %s", action)
 		}

@@ -22,7 +22,9 @@ type story struct {
 	chapters int
 
 	device     string // address of the device listener
-	credential string // the administrator's mdmctl.yaml
+	admin      string // address of the administrators' listener
+	credential string // the first administrator's mdmctl.yaml, who is an owner
+	bob        string // the mdmctl.yaml of an approver
 	deviceID   string
 	personal   sum // the personal side before anything happened
 
