@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"ringfence/agent/lease"
 	"ringfence/agent/policy"
 	"ringfence/agent/session"
 	"ringfence/agent/wipe"
@@ -19,6 +20,7 @@ type Device interface {
 	session.Posture
 	policy.Device
 	wipe.Device
+	lease.Device
 	// Forget destroys the keys of the enrolment and forgets it, for the given
 	// reason. It removes nothing else.
 	Forget(why string) error
@@ -56,7 +58,8 @@ func New(d Device, o Options) *Agent {
 	}
 	a.session = session.New(session.Options{
 		Store: d, Keys: d, Posture: d, Applier: a.applier, Wiper: a.wiper,
-		Now: o.Now, Wait: o.Wait, Random: o.Random, Log: o.Log, DialOptions: o.DialOptions,
+		Leases: lease.New(lease.Options{Device: d, Wiper: a.wiper, Now: o.Now, Log: o.Log}),
+		Now:    o.Now, Wait: o.Wait, Random: o.Random, Log: o.Log, DialOptions: o.DialOptions,
 	})
 	return a
 }

@@ -64,7 +64,7 @@ func fill(t testing.TB, dir string, files map[string]string) {
 
 func openPhone(t testing.TB, dir string, wait func(context.Context, time.Duration) error) *phone.Phone {
 	t.Helper()
-	p, err := phone.Open(dir, phone.Options{Create: true, Now: time.Now, Wait: wait})
+	p, err := phone.Open(dir, phone.Options{Create: true, Now: time.Now, Wait: wait, Uptime: onFor(0)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ import (
 	"ringfence/agent/agenttest"
 	"ringfence/agent/phone"
 	"ringfence/agent/wipe"
+	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -32,7 +34,13 @@ const (
 	crashDir  = "AGENT_TEST_CRASH_DIR"
 	crashStep = "AGENT_TEST_CRASH_STEP"
 	crashLog  = "AGENT_TEST_CRASH_LOG"
+	crashUp   = "AGENT_TEST_CRASH_UP"
 )
+
+// onFor is the uptime of a phone that is on for so long.
+func onFor(up time.Duration) func() (string, time.Duration) {
+	return func() (string, time.Duration) { return "one life", up }
+}
 
 func pemOf(der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
@@ -44,7 +52,11 @@ func crashingAgent(dir string) int {
 	if err != nil {
 		return 3
 	}
-	p, err := phone.Open(dir, phone.Options{Now: time.Now})
+	up, err := time.ParseDuration(os.Getenv(crashUp))
+	if err != nil {
+		return 3
+	}
+	p, err := phone.Open(dir, phone.Options{Now: time.Now, Uptime: onFor(up)})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 3
@@ -76,11 +88,13 @@ func crashingAgent(dir string) int {
 	return 0
 }
 
-// crash runs the agent on a phone until it dies at a step, or is done.
+// crash runs the agent on a phone until it dies at a step, or is done. The phone
+// is on for longer than any lease.
 func crash(t *testing.T, dir string, at int) (killed bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", crashDir+"="+dir, crashStep+"="+strconv.Itoa(at), crashLog+"="+logOf(dir))
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", crashUp+"=48h",
+		crashDir+"="+dir, crashStep+"="+strconv.Itoa(at), crashLog+"="+logOf(dir))
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return false
@@ -106,25 +120,36 @@ func TestWipeSurvivesKill(t *testing.T) {
 	}
 	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		scope *wipev1.Scope
-		every int // how many steps lie between two tries
-		again int // the step of the second life at which it dies too; 0 for none
+		name      string
+		ownership enrollv1.Ownership
+		kind      wipe.Kind
+		lease     bool
+		order     func(*agenttest.Server) *agenttest.Order
+		every     int // how many steps lie between two tries
+		again     int // the step of the second life at which it dies too; 0 for none
 	}{
-		{"work profile", agenttest.WorkProfile(), 1, 0},
-		{"work profile, twice", agenttest.WorkProfile(), 4, 3},
-		{"apps", agenttest.Apps("com.example.mail", "com.example.chat"), 1, 0},
+		{"work profile", personally, wipe.WorkProfile, false, scoped(agenttest.WorkProfile()), 1, 0},
+		{"work profile, twice", personally, wipe.WorkProfile, false, scoped(agenttest.WorkProfile()), 4, 3},
+		{"apps", personally, wipe.AppData, false, scoped(agenttest.Apps("com.example.mail", "com.example.chat")), 1, 0},
+		{"relinquish", companys, wipe.Relinquish, false, scoped(agenttest.Relinquish()), 2, 0},
+		{"whole device", companys, wipe.WholeDevice, false, func(s *agenttest.Server) *agenttest.Order { return s.OrderWholeDevice(true) }, 1, 0},
+		{"lease", personally, wipe.WorkProfile, true, leased, 1, 0},
+		{"lease, twice", personally, wipe.WorkProfile, true, leased, 4, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := agenttest.Start(t, time.Now)
+			s.Ownership = c.ownership
 			template, _, a := enrolled(t, s)
 			s.SetManifest(manifest(s))
+			if c.lease {
+				s.SetLease(1, time.Hour, 2*time.Hour)
+			}
 			if err := a.Once(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			at := 1
-			for killAt(t, life{s: s, template: template, scope: c.scope, at: at, again: c.again}) {
+			for killAt(t, life{s: s, template: template, kind: c.kind, lease: c.lease, order: c.order, at: at, again: c.again}) {
 				at += c.every
 			}
 			if at < 20 {
@@ -134,12 +159,26 @@ func TestWipeSurvivesKill(t *testing.T) {
 	}
 }
 
+const (
+	personally = enrollv1.Ownership_OWNERSHIP_PERSONAL
+	companys   = enrollv1.Ownership_OWNERSHIP_COMPANY
+)
+
+func scoped(scope *wipev1.Scope) func(*agenttest.Server) *agenttest.Order {
+	return func(s *agenttest.Server) *agenttest.Order { return s.Order(scope) }
+}
+
+// leased orders nothing: the phone has the order.
+func leased(s *agenttest.Server) *agenttest.Order { return s.LeaseOrder(1) }
+
 // life is one life of a phone: a copy of one that has joined, a wipe, a step to
 // die at, and a step for its second life to die at.
 type life struct {
 	s         *agenttest.Server
 	template  string
-	scope     *wipev1.Scope
+	kind      wipe.Kind
+	lease     bool
+	order     func(*agenttest.Server) *agenttest.Order
 	at, again int
 }
 
@@ -156,17 +195,17 @@ func killAt(t *testing.T, l life) (killed bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := expected(t, p, l.scope)
 	l.s.Rewind()
 	l.s.Do(func() {
 		l.s.OnAcknowledge = func(string) { // the first; a second may find a removal begun
 			l.s.OnAcknowledge = nil
-			if _, now, err := p.Digests(); err != nil || now != work {
+			if _, now, err := p.Digests(); !l.lease && (err != nil || now != work) {
 				t.Errorf("%s: something was removed before the acknowledgement was kept (%v)", where, err)
 			}
 		}
 	})
-	o := l.s.Order(l.scope)
+	o := l.order(l.s)
+	want := expected(t, p, l.kind, o.Scope)
 	if killed = crash(t, dir, l.at); killed {
 		if l.again > 0 {
 			crash(t, dir, l.again)
@@ -176,20 +215,44 @@ func killAt(t *testing.T, l life) (killed bool) {
 		}
 	}
 	assertDone(t, where, l.s, o, want)
-	if after := personalDigest(t, p); after != personal {
-		t.Errorf("%s: the personal side changed", where)
-	}
 	j, err := p.LoadJournal()
-	if err != nil || j.Current != nil || len(j.Past) != 1 || j.Past[0].Phase != wipe.Finished || j.Acted.Sequence != j.Past[0].Sequence {
+	if err != nil || j.Current != nil || len(j.Past) != 1 || j.Past[0].Phase != wipe.Finished || j.Acted.Sequence != j.Past[0].Sequence || j.Past[0].Lease != l.lease {
 		t.Errorf("%s: journal %+v (%v)", where, j, err)
 	}
 	assertOnce(t, where, dir)
-	if l.scope.GetWorkProfile() != nil {
+	if l.kind == wipe.WholeDevice {
+		assertReset(t, where, dir)
+		return killed
+	}
+	if after := personalDigest(t, p); after != personal {
+		t.Errorf("%s: the personal side changed", where)
+	}
+	if l.kind != wipe.AppData {
 		assertWiped(t, dir)
 	} else if state, err := p.LoadState(); err != nil || state.Enrollment == nil || state.Enrollment.Ended != nil {
 		t.Errorf("%s: the enrolment did not stay: %+v (%v)", where, state, err)
 	}
+	if g, err := p.GivenUp(); err != nil || (g != nil) != (l.kind == wipe.Relinquish) {
+		t.Errorf("%s: given up: %v (%v)", where, g, err)
+	}
 	return killed
+}
+
+// assertReset sees that nothing is left on the phone but what its agent keeps.
+func assertReset(t *testing.T, where, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && path == filepath.Join(dir, "agent") {
+			return fs.SkipDir
+		}
+		if err == nil && !e.IsDir() {
+			t.Errorf("%s: %s is still there", where, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // memoryDir gives a temporary folder in memory where the system has one: what a
@@ -208,15 +271,24 @@ func memoryDir(t *testing.T) string {
 }
 
 // expected counts what a wipe will remove.
-func expected(t *testing.T, p *phone.Phone, scope *wipev1.Scope) wipe.Tally {
+func expected(t *testing.T, p *phone.Phone, kind wipe.Kind, scope *wipev1.Scope) wipe.Tally {
 	t.Helper()
-	names, err := p.Steps(wipe.Scope{WorkProfile: scope.GetWorkProfile() != nil, Packages: scope.GetAppData().GetPackages()})
+	var by wipe.Taker = p
+	names, err := p.Steps(wipe.Scope{Kind: kind, Packages: scope.GetAppData().GetPackages()})
+	if kind == wipe.WholeDevice {
+		e, failed := p.Enrollment()
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		by = e.Company
+		names, err = e.Company.ResetSteps()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sum wipe.Tally
 	for _, name := range names {
-		one, err := p.Measure(name)
+		one, err := by.Measure(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +343,7 @@ func assertCommitted(t *testing.T, where string, o *agenttest.Order, receipt *wi
 			t.Errorf("%s: a life has committed itself otherwise", where)
 		}
 	}
-	if o.Scope.GetWorkProfile() == nil {
+	if o.Scope.GetAppData() != nil {
 		return
 	}
 	m := &wipev1.Statement{}

@@ -151,7 +151,7 @@ func (s *Server) CheckIn(_ context.Context, r *compliancev1.CheckInRequest) (*co
 	}
 	return &compliancev1.CheckInResponse{
 		Verdict:          &compliancev1.Verdict{Standing: standing, EvaluatedAt: timestamppb.New(now)},
-		ManifestRevision: s.revision, NextCheckIn: timestamppb.New(now.Add(time.Hour)),
+		ManifestRevision: s.revision, NextCheckIn: timestamppb.New(now.Add(time.Hour)), ServerTime: timestamppb.New(now),
 	}, nil
 }
 

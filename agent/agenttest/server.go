@@ -38,6 +38,7 @@ type Server struct {
 	enrollv1.UnimplementedEnrollmentServiceServer
 	compliancev1.UnimplementedComplianceServiceServer
 	wipev1.UnimplementedWipeServiceServer
+	wipev1.UnimplementedCompanyDeviceServiceServer
 
 	Authority *pki.Authority
 	Now       func() time.Time
@@ -52,6 +53,9 @@ type Server struct {
 	Fail func(method string) error
 	// OnAcknowledge, where set, runs under lock before an acknowledgement is kept.
 	OnAcknowledge func(orderID string)
+	// Paused answers acknowledgements with ORDER_PAUSED. Orders are given all the
+	// same, as they are when the pause begins in between.
+	Paused bool
 	// Calls counts calls by method name.
 	Calls map[string]int
 	// CheckIns are the reports, oldest first.
@@ -62,6 +66,8 @@ type Server struct {
 	EditJoin  func(*enrollv1.JoinResponse)
 	EditRenew func(*enrollv1.RenewResponse)
 	EditIssue func(*compliancev1.IssueCertificateResponse)
+	// EditLease changes the content of a lease's order before it is signed.
+	EditLease func(*wipev1.OrderToSign)
 
 	mu       sync.Mutex // guards the above from Ownership on, and what follows
 	changed  chan struct{}
@@ -72,7 +78,8 @@ type Server struct {
 	manifest *compliancev1.Manifest
 	revision string
 	orders   []*Order
-	sequence uint64 // of the newest order
+	leases   map[uint64]*Order // given out, by number
+	sequence uint64            // of the newest order
 	streams  map[chan struct{}]bool
 	drained  map[chan struct{}]bool
 	issued   map[string]*compliancev1.IssueCertificateResponse
@@ -95,7 +102,7 @@ func Start(t testing.TB, now func() time.Time) *Server {
 	s := &Server{
 		Authority: authority, Now: now, RenewAfter: 60 * 24 * time.Hour,
 		Ownership: enrollv1.Ownership_OWNERSHIP_PERSONAL, Mode: enrollv1.Mode_MODE_WORK_PROFILE,
-		Calls: map[string]int{}, changed: make(chan struct{}),
+		Calls: map[string]int{}, leases: map[uint64]*Order{}, changed: make(chan struct{}),
 		streams: map[chan struct{}]bool{}, drained: map[chan struct{}]bool{}, issued: map[string]*compliancev1.IssueCertificateResponse{},
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -130,6 +137,7 @@ func (s *Server) Serve(t testing.TB, listener net.Listener) {
 	enrollv1.RegisterEnrollmentServiceServer(server, s)
 	compliancev1.RegisterComplianceServiceServer(server, s)
 	wipev1.RegisterWipeServiceServer(server, s)
+	wipev1.RegisterCompanyDeviceServiceServer(server, s)
 	s.mu.Lock()
 	s.grpc = server
 	s.mu.Unlock()
@@ -284,10 +292,14 @@ func (s *Server) enter(ctx context.Context, method string) error {
 }
 
 // Rewind forgets the orders and takes back the end of the enrolment, so that a
-// copy of the phone as it was can live through another.
+// copy of the phone as it was can live through another. Orders of leases are as
+// they were given out.
 func (s *Server) Rewind() {
 	s.Do(func() {
 		s.orders, s.device.ended, s.OnAcknowledge = nil, false, nil
+		for number, o := range s.leases {
+			s.leases[number] = &Order{ID: o.ID, Signed: o.Signed, Scope: o.Scope, State: wipev1.State_STATE_DELIVERED}
+		}
 	})
 }
 

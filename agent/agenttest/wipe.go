@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -27,14 +29,32 @@ type Order struct {
 	State  wipev1.State
 	// Reports are what the phone said of it, in its order.
 	Reports []*wipev1.ReportOrderRequest
-	// Commitment is what the phone signed before it removed a work profile.
+	// WholeDevice is true of an order for the whole device; it has no Scope.
+	WholeDevice bool
+	// Commitment is what the phone signed before it removed what its enrolment
+	// goes with.
 	Commitment []byte
 	receiptKey crypto.PublicKey
+}
+
+// ends reports whether the enrolment goes with the order.
+func (o *Order) ends() bool {
+	return o.WholeDevice || o.Scope.GetWorkProfile() != nil || o.Scope.GetRelinquish() != nil
 }
 
 // WorkProfile is the scope of a work profile.
 func WorkProfile() *wipev1.Scope {
 	return &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}}
+}
+
+// Relinquish is the scope of a work profile whose phone the company gives up.
+func Relinquish() *wipev1.Scope {
+	return &wipev1.Scope{Scope: &wipev1.Scope_Relinquish{Relinquish: &wipev1.Relinquish{}}}
+}
+
+// Lock is the scope of a lock.
+func Lock() *wipev1.Scope {
+	return &wipev1.Scope{Scope: &wipev1.Scope_Lock{Lock: &wipev1.Lock{}}}
 }
 
 // Apps is the scope of named apps.
@@ -57,6 +77,18 @@ func (s *Server) Order(scope *wipev1.Scope, edit ...func(*wipev1.OrderToSign)) *
 	for _, e := range edit {
 		e(m)
 	}
+	return s.add(&Order{ID: id, Signed: s.sign(m), Scope: scope, State: wipev1.State_STATE_PENDING})
+}
+
+func (s *Server) add(o *Order) *Order {
+	s.orders = append(s.orders, o)
+	s.ring()
+	s.wake()
+	return o
+}
+
+// sign signs the content of an order.
+func (s *Server) sign(m proto.Message) []byte {
 	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		panic(err)
@@ -65,20 +97,17 @@ func (s *Server) Order(scope *wipev1.Scope, edit ...func(*wipev1.OrderToSign)) *
 	if err != nil {
 		panic(err)
 	}
-	o := &Order{ID: id, Signed: signed, Scope: scope, State: wipev1.State_STATE_PENDING}
-	s.orders = append(s.orders, o)
-	s.ring()
-	s.wake()
-	return o
+	return signed
 }
 
-// FetchOrders gives every order that has not ended.
+// FetchOrders gives every order that has not ended, but those for the whole
+// device.
 func (s *Server) FetchOrders(context.Context, *wipev1.FetchOrdersRequest) (*wipev1.FetchOrdersResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	response := &wipev1.FetchOrdersResponse{}
 	for _, o := range s.orders {
-		if o.State > wipev1.State_STATE_ACKNOWLEDGED {
+		if o.State > wipev1.State_STATE_ACKNOWLEDGED || o.WholeDevice {
 			continue
 		}
 		response.Orders = append(response.Orders, &wipev1.SignedOrder{
@@ -95,12 +124,7 @@ func (s *Server) FetchOrders(context.Context, *wipev1.FetchOrdersRequest) (*wipe
 func (s *Server) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var o *Order
-	for _, known := range s.orders {
-		if known.ID == r.GetOrderId() {
-			o = known
-		}
-	}
+	o := s.find(r.GetOrderId())
 	if o == nil {
 		return nil, Refusal(codes.NotFound, "", "no such order")
 	}
@@ -120,6 +144,8 @@ func (s *Server) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) 
 		return &wipev1.ReportOrderResponse{State: o.State}, nil
 	}
 	switch {
+	case r.GetAcknowledged() != nil && s.Paused && o.State != wipev1.State_STATE_ACKNOWLEDGED:
+		return nil, Refusal(codes.FailedPrecondition, "ORDER_PAUSED", "the order is held back")
 	case r.GetAcknowledged() != nil:
 		if s.OnAcknowledge != nil {
 			s.OnAcknowledge(o.ID)
@@ -137,7 +163,7 @@ func (s *Server) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) 
 			return nil, err
 		}
 		o.State = wipev1.State_STATE_DONE
-		if o.Scope.GetWorkProfile() != nil {
+		if o.ends() {
 			s.device.ended = true
 			s.ring()
 		}
@@ -145,9 +171,19 @@ func (s *Server) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) 
 	return &wipev1.ReportOrderResponse{State: o.State}, nil
 }
 
-// commit keeps the first commitment to a work-profile order.
+// find gives an order, of a lease too.
+func (s *Server) find(id string) *Order {
+	for _, o := range append(slices.Clone(s.orders), slices.Collect(maps.Values(s.leases))...) {
+		if o.ID == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// commit keeps the first commitment to an order that the enrolment goes with.
 func (o *Order) commit(ctx context.Context, s *wipev1.SignedStatement) error {
-	if o.Scope.GetWorkProfile() == nil {
+	if !o.ends() {
 		return nil
 	}
 	if o.Commitment != nil && !bytes.Equal(o.Commitment, s.GetContent()) {
@@ -169,7 +205,7 @@ func (o *Order) commit(ctx context.Context, s *wipev1.SignedStatement) error {
 func (o *Order) confirm(ctx context.Context, r *wipev1.ReportOrderRequest) error {
 	key := deviceKey(ctx)
 	var commitment []byte
-	if o.Scope.GetWorkProfile() != nil {
+	if o.ends() {
 		digest := sha256.Sum256(o.Commitment)
 		key, commitment = o.receiptKey, digest[:]
 	}
@@ -192,6 +228,9 @@ func (o *Order) statement(s *wipev1.SignedStatement, key crypto.PublicKey) (*wip
 	m := &wipev1.Statement{}
 	if err := proto.Unmarshal(s.GetContent(), m); err != nil || m.GetOrderId() != o.ID || m.GetDeviceId() != DeviceID {
 		return nil, Refusal(codes.InvalidArgument, "", "the statement is about something else")
+	}
+	if fmt.Sprintf("%T", m.GetScope().GetScope()) != fmt.Sprintf("%T", o.Scope.GetScope()) {
+		return nil, Refusal(codes.InvalidArgument, "", "the statement names another scope")
 	}
 	return m, nil
 }

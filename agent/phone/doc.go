@@ -9,15 +9,23 @@
 //	misc/cacerts/                        certificate authorities installed by policy
 //	misc/vpn/                            VPN connections
 //	misc/policy/                         the manifest, its results, the PIN rules
-//	agent/                               the agent's own: state, journal, settings
+//	agent/                               the agent's own: state, journal, settings, lease, locks
 //
 // It is what the agent's rooms need of a phone: a store for session, a device
 // for policy and for wipe.
 //
-// Of the person's side the package can name one thing, the work-account folder
-// of an app, and removes it when an order names the app. It opens folders one
-// by one and never through a symbolic link, so that a link in the work profile
-// that points at the person's files leads nowhere: what is removed is the link.
+// Of the person's side of a personal phone the package can name one thing, the
+// work-account folder of an app, and removes it when an order names the app. It
+// opens folders one by one and never through a symbolic link, so that a link in
+// the work profile that points at the person's files leads nowhere: what is
+// removed is the link.
+//
+// A phone that is its company's own can be put back to how it left the factory:
+// then everything goes but the agent's folder and the keys it tells so with. What
+// does that hangs on the enrolment (session.Company); a personal phone has neither.
+//
+// The work side can be locked beside its PIN, by an order until the person opens
+// it, and by the lease until there is contact with the server.
 //
 // Every write is whole or absent (temporary file, fsync, rename, fsync of the
 // folder), and one agent at a time works on a phone.

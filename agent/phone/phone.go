@@ -46,15 +46,19 @@ type Options struct {
 	Now    func() time.Time
 	// Wait is as in session.Options; optional.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Uptime tells for how long the phone is on, asleep or not, and names this
+	// life of it. Optional: a phone that does not know wipes under no lease.
+	Uptime func() (boot string, up time.Duration)
 }
 
 // Phone is a phone in a folder. Its methods may be called by one agent at a
 // time, which has claimed it, save for those that say otherwise.
 type Phone struct {
-	root *os.Root
-	now  func() time.Time
-	wait func(ctx context.Context, d time.Duration) error
-	seen fs.FileInfo // the settings file, as Changed saw it last
+	root   *os.Root
+	now    func() time.Time
+	wait   func(ctx context.Context, d time.Duration) error
+	uptime func() (boot string, up time.Duration)
+	seen   fs.FileInfo // the settings file, as Changed saw it last
 }
 
 // Open opens the phone in a folder; ErrNoPhone where there is none and none is
@@ -72,7 +76,7 @@ func Open(dir string, o Options) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Phone{root: root, now: o.Now, wait: o.Wait}
+	p := &Phone{root: root, now: o.Now, wait: o.Wait, uptime: o.Uptime}
 	if p.wait == nil {
 		p.wait = session.Wait
 	}

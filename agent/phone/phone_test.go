@@ -82,8 +82,8 @@ func takeAll(t testing.TB, p *Phone, s wipe.Scope) (sum wipe.Tally) {
 // TestLinksLeadNowhere puts symbolic links wherever a removal passes by. What
 // they point at must stay as it is, on the person's side and outside the phone.
 func TestLinksLeadNowhere(t *testing.T) {
-	apps := wipe.Scope{Packages: []string{"com.example.mail"}}
-	whole := wipe.Scope{WorkProfile: true}
+	apps := wipe.Scope{Kind: wipe.AppData, Packages: []string{"com.example.mail"}}
+	whole := wipe.Scope{Kind: wipe.WorkProfile}
 	for name, c := range map[string]struct {
 		links map[string]string
 		scope wipe.Scope
@@ -95,7 +95,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 		"out of the phone":          {map[string]string{"data/user/10/com.example.mail/away": "OUTSIDE"}, whole},
 		"profile out of the phone":  {map[string]string{"data/user/10": "OUTSIDE"}, whole},
 		"VPN folder":                {map[string]string{"misc/vpn": "../data/user/0/com.example.gallery"}, whole},
-		"key store":                 {map[string]string{"misc/keystore": "../data/user/0/com.example.gallery"}, wipe.Scope{WorkProfile: true}},
+		"key store":                 {map[string]string{"misc/keystore": "../data/user/0/com.example.gallery"}, wipe.Scope{Kind: wipe.WorkProfile}},
 		"work account":              {map[string]string{"data/user/0/com.example.mail/work-account": "../com.example.gallery"}, apps},
 		"work account, outside":     {map[string]string{"data/user/0/com.example.mail/work-account": "OUTSIDE"}, apps},
 		"in a work account":         {map[string]string{"data/user/0/com.example.mail/work-account/x": "../../com.example.gallery"}, apps},
@@ -134,7 +134,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 					t.Errorf("%s: %q, %v", path, got, err)
 				}
 			}
-			if c.scope.WorkProfile {
+			if c.scope.Kind == wipe.WorkProfile {
 				if _, err := os.Lstat(filepath.Join(dir, "data/user/10")); !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("something is left of the profile: %v", err)
 				}
@@ -157,7 +157,7 @@ func TestRemoveWorkProfile(t *testing.T) {
 	if _, err := p.MakeKey("client.work.bb", compliancev1.KeyType_KEY_TYPE_EC_P256); err != nil {
 		t.Fatal(err)
 	}
-	got := takeAll(t, p, wipe.Scope{WorkProfile: true})
+	got := takeAll(t, p, wipe.Scope{Kind: wipe.WorkProfile})
 	want := wipe.Tally{Packages: []string{"com.example.mail"}, Files: 3}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("removed (-want +got):\n%s", diff)
@@ -186,7 +186,7 @@ func TestStepsAreClosed(t *testing.T) {
 			t.Errorf("step %q was measured", step)
 		}
 	}
-	if _, err := p.Steps(wipe.Scope{Packages: []string{"com.example.mail", "../../0"}}); err == nil {
+	if _, err := p.Steps(wipe.Scope{Kind: wipe.AppData, Packages: []string{"com.example.mail", "../../0"}}); err == nil {
 		t.Error("a path was planned")
 	}
 }
@@ -464,7 +464,7 @@ func TestStateHoldsNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := p.DestroyIdentity(); err != nil {
+		if err := p.DestroyIdentity("an order took it"); err != nil {
 			t.Fatal(err)
 		}
 	}

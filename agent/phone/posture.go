@@ -142,7 +142,8 @@ func (p *Phone) Posture() (*compliancev1.Posture, error) {
 		}
 		posture.Locks = append(posture.Locks, lock)
 	}
-	return posture, errors.Join(p.addCertificates(posture), p.addRoots(posture), p.addVPNs(posture))
+	return posture, errors.Join(p.addCertificates(posture), p.addRoots(posture), p.addVPNs(posture),
+		p.addWorkApps(posture, s.Unsynced))
 }
 
 func (p *Phone) addCertificates(posture *compliancev1.Posture) error {

@@ -21,12 +21,16 @@ const (
 	stepProfile     = "profile"  // what is in the profile beside packages, and the profile
 	packagePrefix   = "package:" // one package of the work profile
 	appPrefix       = "app:"     // the work data of one app, wherever it is
+
+	stepRestrictions = "restrictions" // what the company restricts on its phone
+	stepLock         = "work-lock"    // takes nothing
 )
 
 // Steps names the steps for a scope.
 func (p *Phone) Steps(s wipe.Scope) ([]string, error) {
-	var steps []string
-	if !s.WorkProfile {
+	switch s.Kind {
+	case wipe.AppData:
+		var steps []string
 		for _, name := range s.Packages {
 			if !wipe.ValidPackage(name) {
 				return nil, fmt.Errorf("%.40q is not a package name", name)
@@ -34,12 +38,25 @@ func (p *Phone) Steps(s wipe.Scope) ([]string, error) {
 			steps = append(steps, appPrefix+name)
 		}
 		return steps, nil
+	case wipe.WorkProfile:
+		return p.profileSteps()
+	case wipe.Relinquish:
+		steps, err := p.profileSteps()
+		return append(steps, stepRestrictions), err
+	case wipe.Lock:
+		return []string{stepLock}, nil
+	default:
+		return nil, fmt.Errorf("%.40q is no scope of this phone", s.Kind)
 	}
+}
+
+// profileSteps names the steps that take the work profile.
+func (p *Phone) profileSteps() ([]string, error) {
 	packages, err := p.workPackages()
 	if err != nil {
 		return nil, err
 	}
-	steps = []string{stepVPN, stepCredentials}
+	steps := []string{stepVPN, stepCredentials}
 	for _, name := range packages {
 		steps = append(steps, packagePrefix+name)
 	}
@@ -89,7 +106,7 @@ func (p *Phone) within(dir string, fn func(*os.Root) error) error {
 func (p *Phone) Measure(step string) (wipe.Tally, error) {
 	var t wipe.Tally
 	switch {
-	case step == stepVPN, step == stepRoots, step == stepPolicy:
+	case step == stepVPN, step == stepRoots, step == stepPolicy, step == stepRestrictions, step == stepLock:
 		return t, nil // settings, not data: they are not counted
 	case step == stepCredentials:
 		return p.countCredentials()
@@ -170,6 +187,10 @@ func (p *Phone) Remove(step string, progress func()) error {
 		return p.within(policyDir, func(f *os.Root) error { return empty(f, progress) })
 	case stepProfile:
 		return p.within(profilesDir, func(f *os.Root) error { return removeTree(f, profileName, progress) })
+	case stepRestrictions:
+		return p.liftRestrictions()
+	case stepLock:
+		return p.lockByOrder()
 	}
 	if name, ok := packageOf(step, packagePrefix); ok {
 		return p.inProfile(func(profile *os.Root) error { return removeTree(profile, name, progress) })

@@ -21,6 +21,7 @@ import (
 const (
 	settingsName = "settings.json"
 	settingsLock = "settings.lock"
+	workLocked   = "work_locked"
 
 	// lookEvery is how often Changed looks at the settings file.
 	lookEvery = 500 * time.Millisecond
@@ -37,6 +38,9 @@ type Settings struct {
 	WorkPin *Pin `json:"workPin,omitempty"`
 	// Busy makes the phone answer "not now" to orders.
 	Busy bool `json:"busy"`
+	// Unsynced counts, by app of the work profile, the changes that its server
+	// does not have yet; none are left out.
+	Unsynced map[string]uint32 `json:"unsynced,omitempty"`
 }
 
 // Pin is a screen lock.
@@ -80,6 +84,14 @@ func (p *Phone) Set(changes map[string]string) error {
 	if err := s.apply(changes, p.now().UTC().Truncate(time.Microsecond)); err != nil {
 		return err
 	}
+	if err := p.onlyWorkApps(changes); err != nil {
+		return err
+	}
+	if _, opens := changes[workLocked]; opens {
+		if err := p.openByPerson(); err != nil {
+			return fmt.Errorf("%s=false: %w", workLocked, err)
+		}
+	}
 	return p.writeJSON(agentDir, settingsName, s)
 }
 
@@ -98,9 +110,19 @@ var setters = map[string]func(*Settings, string) error{
 		return matching(&s.OSVersion, v, `^[0-9]{1,5}(\.[0-9]{1,5}){0,3}$`, "dotted numbers, for example 16 or 14.0.1")
 	},
 	"security.patch": func(s *Settings, v string) error {
-		return matching(&s.SecurityPatch, v, `^([0-9]{4}-[0-9]{2}-[0-9]{2})?$`, "a date, for example 2026-10-05")
+		if _, err := time.Parse(time.DateOnly, v); err != nil && v != "" {
+			return errors.New("want a date, for example 2026-10-05")
+		}
+		s.SecurityPatch = v
+		return nil
 	},
 	"busy": func(s *Settings, v string) error { return truth(&s.Busy, v) },
+	workLocked: func(_ *Settings, v string) error { // it is no setting: see Set and WorkLock
+		if v != "false" {
+			return errors.New("want false: the person opens the work side with the work PIN, and does not lock it")
+		}
+		return nil
+	},
 }
 
 var pinSetters = map[string]func(*Pin, string) error{
@@ -135,6 +157,7 @@ func SettingKeys() []string {
 	for key := range pinSetters {
 		keys = append(keys, "pin."+key, "work.pin."+key)
 	}
+	keys = append(keys, unsyncedPrefix+"PACKAGE")
 	slices.Sort(keys)
 	return keys
 }
@@ -155,6 +178,8 @@ func (s *Settings) apply(changes map[string]string, now time.Time) error {
 			set = func() error { return pinSetters[name](s.WorkPin, value) }
 		} else if name, ok := strings.CutPrefix(key, "pin."); ok && pinSetters[name] != nil {
 			set = func() error { return pinSetters[name](&s.Pin, value) }
+		} else if name, ok := strings.CutPrefix(key, unsyncedPrefix); ok {
+			set = func() error { return s.setUnsynced(name, value) }
 		}
 		if err := set(); err != nil {
 			return fmt.Errorf("%s=%s: %w", key, value, err)

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"crypto"
+	"errors"
 	"strings"
 	"time"
 
@@ -31,12 +32,21 @@ func (p *Phone) SaveState(s session.State) error {
 	if err != nil {
 		return err
 	}
-	if e := s.Enrollment; e != nil && hasProfile(e) && (before.Enrollment == nil || before.Enrollment.Epoch != e.Epoch) {
-		if err := makePlain(p.root, profileDir); err != nil {
+	if e := s.Enrollment; e != nil && !sameEnrollment(before.Enrollment, e) {
+		if err := errors.Join(p.forgetEnrollment(), p.remove(agentDir, givenUpFile)); err != nil {
 			return err
+		}
+		if hasProfile(e) {
+			if err := makePlain(p.root, profileDir); err != nil {
+				return err
+			}
 		}
 	}
 	return p.writeJSON(agentDir, stateFile, s)
+}
+
+func sameEnrollment(x, y *session.Enrollment) bool {
+	return x != nil && x.DeviceID == y.DeviceID && x.Epoch == y.Epoch
 }
 
 func hasProfile(e *session.Enrollment) bool { return device.Mode(e.Mode).HasWorkProfile() }
@@ -75,14 +85,14 @@ func (p *Phone) Enrollment() (wipe.Enrollment, error) {
 	if err != nil {
 		return wipe.Enrollment{}, err
 	}
-	return wipe.Enrollment{DeviceID: e.DeviceID, Epoch: e.Epoch, HasWorkProfile: hasProfile(e), Roots: roots}, nil
+	return wipe.Enrollment{
+		DeviceID: e.DeviceID, Epoch: e.Epoch, HasWorkProfile: hasProfile(e), Company: p.companyDevice(e), Roots: roots,
+	}, nil
 }
 
-// DestroyIdentity ends the enrolment on the phone after its work profile has
-// gone. Doing it again changes nothing.
-func (p *Phone) DestroyIdentity() error {
-	return p.Forget("an order removed the work profile")
-}
+// DestroyIdentity ends the enrolment on the phone after an order has taken what
+// goes with it. Doing it again changes nothing.
+func (p *Phone) DestroyIdentity(why string) error { return p.Forget(why) }
 
 // Forget destroys the keys of the enrolment and then forgets it. The person's
 // files, and those of the work profile, stay.
@@ -102,6 +112,9 @@ func (p *Phone) Forget(why string) error {
 		if err := p.DeleteKey(name); err != nil {
 			return err
 		}
+	}
+	if err := p.forgetEnrollment(); err != nil {
+		return err
 	}
 	if s.Enrollment == nil {
 		return nil

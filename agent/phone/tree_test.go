@@ -17,7 +17,7 @@ func TestOddNamesKeepNothing(t *testing.T) {
 	put(t, dir+"/data/user/10/com.work.mail/folder \xff/a", "1234")
 	put(t, dir+"/data/user/10/com.work.mail/line\nbreak", "12")
 	put(t, dir+"/data/user/10/loose \xfe/b", "123")
-	got := takeAll(t, p, wipe.Scope{WorkProfile: true})
+	got := takeAll(t, p, wipe.Scope{Kind: wipe.WorkProfile})
 	want := wipe.Tally{Packages: []string{"com.work.mail"}, Files: 3}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tally (-want +got):\n%s", diff)
@@ -55,10 +55,10 @@ func TestClosedFoldersKeepNothing(t *testing.T) {
 	if info, err := os.Stat(dir + "/data/user/10"); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("a closed folder was not opened up: %v, %v", info.Mode(), err)
 	}
-	if got := takeAll(t, p, wipe.Scope{Packages: []string{"com.app"}}); got.Files != 1 {
+	if got := takeAll(t, p, wipe.Scope{Kind: wipe.AppData, Packages: []string{"com.app"}}); got.Files != 1 {
 		t.Errorf("counted %d files of the app, want 1", got.Files)
 	}
-	if got := takeAll(t, p, wipe.Scope{WorkProfile: true}); got.Files != 1 {
+	if got := takeAll(t, p, wipe.Scope{Kind: wipe.WorkProfile}); got.Files != 1 {
 		t.Errorf("counted %d files of the profile, want 1", got.Files)
 	}
 	assertGone(t, dir+"/data/user/10")
@@ -75,7 +75,7 @@ func TestReceiptCountsWhatGoes(t *testing.T) {
 	p := open(t, dir)
 	put(t, dir+"/data/user/10/com.file.app", "1")
 	link(t, "../0", dir+"/data/user/10/com.link.app")
-	got := takeAll(t, p, wipe.Scope{Packages: []string{"com.file.app", "com.link.app"}})
+	got := takeAll(t, p, wipe.Scope{Kind: wipe.AppData, Packages: []string{"com.file.app", "com.link.app"}})
 	if got.Files != 0 || len(got.Packages) != 0 {
 		t.Errorf("counted %v, want nothing", got)
 	}

@@ -32,7 +32,7 @@ func TestDepthKeepsNothing(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if got := takeAll(t, p, wipe.Scope{WorkProfile: true}); got.Files != 1 {
+	if got := takeAll(t, p, wipe.Scope{Kind: wipe.WorkProfile}); got.Files != 1 {
 		t.Errorf("counted %d files, want 1", got.Files)
 	}
 	assertGone(t, dir+"/data/user/10")

@@ -74,8 +74,10 @@ func (a *Applier) Apply(ctx context.Context, via Issuer) (results []*compliancev
 	r := &round{applier: a, ctx: ctx, via: via, now: a.o.Now()}
 	// VPNs come after the certificates they wait for and before certificates are
 	// removed, so that lockdown is lifted while its certificate is still there.
+	// For revoked ones it is lifted first: what takes their place comes over the
+	// network.
 	for _, step := range []func(*compliancev1.Manifest) error{
-		r.pins, r.roots, r.obtainCertificates, r.vpns, r.removeCertificates,
+		r.pins, r.roots, r.dropRevoked, r.obtainCertificates, r.vpns, r.removeCertificates,
 	} {
 		if err := step(m); err != nil {
 			return r.results, r.due, err

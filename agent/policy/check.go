@@ -13,6 +13,7 @@ const (
 	maxRoots        = 100
 	maxCertificates = 50
 	maxVPNs         = 20
+	maxRevokedKeys  = 100
 
 	maxServers  = 20
 	maxPackages = 500
@@ -43,6 +44,8 @@ func checkManifest(revision string, m *compliancev1.Manifest) error {
 		return fmt.Errorf("the manifest asks for %d certificates, %d are possible", len(m.GetClientCertificates()), maxCertificates)
 	case len(m.GetVpns()) > maxVPNs:
 		return fmt.Errorf("the manifest asks for %d VPNs, %d are possible", len(m.GetVpns()), maxVPNs)
+	case len(m.GetRevokedKeys()) > maxRevokedKeys:
+		return fmt.Errorf("the manifest names %d revoked keys, %d are possible", len(m.GetRevokedKeys()), maxRevokedKeys)
 	case len(m.GetPins()) > 2:
 		return fmt.Errorf("the manifest asks for %d locks, 2 are possible", len(m.GetPins()))
 	}

@@ -24,6 +24,10 @@ const (
 	afterUseless = time.Hour
 )
 
+// keyRevoked is the reason of the answer to a request for a key that must not be
+// used any more.
+const keyRevoked = "KEY_REVOKED"
+
 // request asks for the certificate of a profile and installs it. The result is
 // nil when it is installed, else why it is not. The error is one that ends the
 // round.
@@ -51,6 +55,11 @@ func (r *round) request(p *compliancev1.ClientCertificateProfile, digest string,
 	switch {
 	case status.Code(err) == codes.Unauthenticated, r.ctx.Err() != nil:
 		return nil, err
+	case answer.Reason(err) == keyRevoked:
+		if err := r.abandon(record); err != nil {
+			return nil, err
+		}
+		return r.hold(p, digest, afterSilence, pending("its key was revoked: asks again with a new one")), nil
 	case status.Code(err) == codes.InvalidArgument: // another request may do better
 		if err := r.abandon(record); err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 
 	"ringfence/agent/answer"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
-	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 const (
@@ -28,11 +26,13 @@ const (
 	mostCheckIn    = 24 * time.Hour
 	defaultCheckIn = time.Hour
 
-	// whileBusy is how long an order waits for the phone before it is looked at
-	// again, if the phone does not say that it has changed.
-	whileBusy = 15 * time.Minute
+	// whileWaiting is how long an order waits before it is looked at again, if
+	// neither the phone nor the server says that something has changed.
+	whileWaiting = 15 * time.Minute
 	// afterRefusal is how long something the server refuses is not repeated.
 	afterRefusal = 15 * time.Minute
+	// maxAhead is how far ahead of its own clock a server takes a report.
+	maxAhead = 5 * time.Minute
 	// tick is the least time between looks that no ring asked for.
 	tick = time.Second
 )
@@ -41,7 +41,7 @@ const (
 var errFinished = errors.New("an order ended the enrolment")
 
 // look does everything that is due: orders first, then the manifest, then the
-// report, then the certificate. Ring is the revision to look for, nil where
+// report, then the lease, then the certificate. Ring is the revision to look for, nil where
 // nobody rang. An error of one part does not keep the others from their turn;
 // the returned error is one that the connection, or the session, cannot
 // survive. l.due is when to look again.
@@ -50,7 +50,8 @@ func (s *Session) look(ctx context.Context, conn *grpc.ClientConn, l *loop, ring
 	var problems []error
 	for _, part := range []func() error{
 		v.orders,
-		func() error { return v.settings(ring) },
+		v.unlessBegun(func() error { return v.settings(ring) }),
+		v.unlessBegun(v.lease),
 		func() error { return s.renew(ctx, conn) },
 	} {
 		err := part()
@@ -95,47 +96,6 @@ func (v *visit) dueAt(t time.Time) {
 	if t.Before(v.due) {
 		v.due = t
 	}
-}
-
-// orders fetches and carries out orders.
-func (v *visit) orders() error {
-	client := wipev1.NewWipeServiceClient(v.conn)
-	call, cancel := context.WithTimeout(v.ctx, callTimeout)
-	defer cancel()
-	response, err := client.FetchOrders(call, &wipev1.FetchOrdersRequest{})
-	if err != nil {
-		return fmt.Errorf("fetch orders: %w", err)
-	}
-	key, err := v.session.deviceKey()
-	if err != nil {
-		return err
-	}
-	orders := response.GetOrders()
-	result, err := v.session.o.Wiper.Execute(v.ctx, timed{wipe: client, key: key}, orders[:min(len(orders), maxOrders)])
-	if result.Waiting {
-		v.dueAt(v.session.o.Now().Add(whileBusy))
-	}
-	if err != nil {
-		return fmt.Errorf("carry out orders: %w", err)
-	}
-	if result.Ended {
-		return errFinished
-	}
-	return nil
-}
-
-// deviceKey gives the key of the certificate in use. Every connection that calls
-// are made on shows that one: a renewed certificate is made the one in use first.
-func (s *Session) deviceKey() (crypto.Signer, error) {
-	state, err := s.o.Store.LoadState()
-	if err != nil {
-		return nil, err
-	}
-	e, err := state.active()
-	if err != nil {
-		return nil, err
-	}
-	return s.o.Keys.Key(e.Current.Key)
 }
 
 // settings gets the manifest if it has changed, makes the phone be so, and
@@ -207,10 +167,18 @@ func (v *visit) report(client compliancev1.ComplianceServiceClient, results []*c
 	if err != nil {
 		return nil, err
 	}
-	if digest == v.loop.reported && now.Before(v.loop.checkIn) {
+	locked, err := s.o.Leases.Locked()
+	if err != nil {
+		return nil, err
+	}
+	if digest == v.loop.reported && now.Before(v.loop.checkIn) && !locked {
 		return nil, nil
 	}
-	request.ObservedAt = timestamppb.New(now.UTC().Truncate(time.Microsecond))
+	observed, err := s.observedAt()
+	if err != nil {
+		return nil, err
+	}
+	request.ObservedAt = timestamppb.New(observed.UTC().Truncate(time.Microsecond))
 	call, cancel := context.WithTimeout(v.ctx, callTimeout)
 	defer cancel()
 	response, err := client.CheckIn(call, request)
@@ -218,8 +186,32 @@ func (v *visit) report(client compliancev1.ComplianceServiceClient, results []*c
 		return nil, err
 	}
 	v.loop.reported, v.loop.checkIn = digest, now.Add(interval(response))
+	if err := s.contact(response); err != nil {
+		return nil, err
+	}
 	asked := response.GetManifestRevision()
 	return &asked, s.keepVerdict(response, now, v.loop.checkIn)
+}
+
+// contact notes that a check-in was answered.
+func (s *Session) contact(r *compliancev1.CheckInResponse) error {
+	var server time.Time
+	if t := r.GetServerTime(); t.CheckValid() == nil {
+		server = t.AsTime()
+	}
+	return s.o.Leases.Contact(server)
+}
+
+// observedAt is now, by the phone's clock; by the server's, as far as the phone
+// can tell, where its own is so far ahead that the server would not hear it. A
+// clock that was set ahead then costs no contact.
+func (s *Session) observedAt() (time.Time, error) {
+	now := s.o.Now()
+	server, err := s.o.Leases.ServerTime()
+	if err != nil || server.IsZero() || now.Sub(server) < maxAhead {
+		return now, err
+	}
+	return server, nil
 }
 
 // interval gives the time to the next check-in. It is taken from the server's
@@ -279,13 +271,13 @@ func (v *visit) conclude(problem error) error {
 	if least := now.Add(tick); v.due.Before(least) {
 		v.loop.due = least
 	}
-	status, err := s.o.Store.LoadStatus()
-	if err != nil || problem == nil && status.Problem == "" {
+	shown, err := s.o.Store.LoadStatus()
+	if err != nil || problem == nil && shown.Problem == "" {
 		return err
 	}
-	status.Problem, status.ProblemAt = "", time.Time{}
+	shown.Problem, shown.ProblemAt = "", time.Time{}
 	if problem != nil {
-		status.Problem, status.ProblemAt = answer.Text(problem), now.UTC()
+		shown.Problem, shown.ProblemAt = answer.Text(problem), now.UTC()
 	}
-	return s.o.Store.SaveStatus(status)
+	return s.o.Store.SaveStatus(shown)
 }

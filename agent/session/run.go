@@ -18,6 +18,8 @@ const (
 	// settled is how long a stream must have lasted for the next attempt to
 	// count as a first one.
 	settled = time.Minute
+	// leaseEvery is how often the lease is looked at.
+	leaseEvery = time.Minute
 )
 
 // errSilent is a stream on which nothing came.
@@ -50,6 +52,7 @@ func (s *Session) Run(ctx context.Context) error {
 	defer watching.Wait()
 	defer cancel()
 	for {
+		s.watchLease(ctx)
 		began := s.o.Now()
 		err := s.connected(ctx, l)
 		if over, result := s.over(ctx, err); over {
@@ -103,6 +106,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err := s.o.Wiper.Recover(ctx); err != nil {
 		return err
 	}
+	s.watchLease(ctx)
 	state, err := s.o.Store.LoadState()
 	if err != nil {
 		return err
@@ -112,6 +116,23 @@ func (s *Session) begin(ctx context.Context) error {
 	}
 	_, err = state.active()
 	return err
+}
+
+// watchLease looks at the lease. What keeps it from being carried out keeps the
+// phone from nothing else: the next look at it tries again.
+func (s *Session) watchLease(ctx context.Context) {
+	if err := s.o.Leases.Tick(ctx); err != nil && ctx.Err() == nil {
+		s.o.Log.Error("the lease was not looked after", "why", answer.Clip(err.Error()))
+	}
+}
+
+// minute gives a channel that is closed in a minute, if there is a lease to look
+// at then. Stop must be called.
+func (s *Session) minute(ctx context.Context) (passed <-chan struct{}, stop func()) {
+	if active, err := s.o.Leases.Active(); err == nil && !active {
+		return nil, func() {}
+	}
+	return s.alarm(ctx, leaseEvery)
 }
 
 // over decides whether a connection's error ends the session, and with what.
@@ -146,6 +167,9 @@ func (s *Session) ended(ctx context.Context) error {
 	}
 	state.Enrollment.Ended = &Ended{At: s.o.Now().UTC().Truncate(time.Microsecond), Reason: "the server ended the enrolment"}
 	if err := s.o.Store.SaveState(state); err != nil {
+		return err
+	}
+	if err := s.o.Leases.End(); err != nil {
 		return err
 	}
 	return ErrEnded
@@ -185,9 +209,11 @@ func (s *Session) connected(ctx context.Context, l *loop) error {
 	defer cancel()
 
 	heard := false
-	next := s.o.Now().Add(firstRing)
+	wait := firstRing
+	minute, stopMinute := s.minute(ctx)
+	defer func() { stopMinute() }()
 	for {
-		alarm, stop := s.alarm(ctx, next)
+		alarm, stop := s.alarm(ctx, wait)
 		var changed chan struct{}
 		if heard {
 			changed = l.changed
@@ -202,6 +228,9 @@ func (s *Session) connected(ctx context.Context, l *loop) error {
 			if err = errSilent; heard {
 				err = s.look(ctx, conn, l, nil)
 			}
+		case <-minute:
+			minute = nil
+			err = s.eachMinute(ctx, conn, l)
 		case err = <-broken:
 		case <-ctx.Done():
 			err = ctx.Err()
@@ -210,8 +239,22 @@ func (s *Session) connected(ctx context.Context, l *loop) error {
 		if err != nil {
 			return err
 		}
-		next = l.due
+		if minute == nil {
+			stopMinute()
+			minute, stopMinute = s.minute(ctx)
+		}
+		wait = l.due.Sub(s.o.Now())
 	}
+}
+
+// eachMinute looks at the lease, and, where it has locked the work side, for the
+// contact that opens it.
+func (s *Session) eachMinute(ctx context.Context, conn *grpc.ClientConn, l *loop) error {
+	s.watchLease(ctx)
+	if locked, err := s.o.Leases.Locked(); err != nil || !locked {
+		return err
+	}
+	return s.look(ctx, conn, l, nil)
 }
 
 // listen reads rings until the stream breaks. Rings that nobody has answered
@@ -230,13 +273,13 @@ func listen(stream grpc.ServerStreamingClient[compliancev1.WatchResponse], rings
 	}
 }
 
-// alarm gives a channel that is closed at the given time. Stop must be called.
-func (s *Session) alarm(ctx context.Context, at time.Time) (rang <-chan struct{}, stop func()) {
+// alarm gives a channel that is closed after a while. Stop must be called.
+func (s *Session) alarm(ctx context.Context, after time.Duration) (rang <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := make(chan struct{})
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		if s.o.Wait(ctx, max(at.Sub(s.o.Now()), 0)) == nil {
+		if s.o.Wait(ctx, max(after, 0)) == nil {
 			close(c)
 		}
 	})

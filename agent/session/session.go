@@ -9,10 +9,10 @@ import (
 
 	"google.golang.org/grpc"
 
+	"ringfence/agent/lease"
 	"ringfence/agent/policy"
 	"ringfence/agent/wipe"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
-	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 // Store keeps what the phone knows of its enrolment.
@@ -55,8 +55,30 @@ type Applier interface {
 // Wiper carries out orders; wipe.Executor is one.
 type Wiper interface {
 	Recover(ctx context.Context) error
-	Execute(ctx context.Context, via wipe.Reporter, orders []*wipev1.SignedOrder) (wipe.Result, error)
+	// Begun reports whether an order has begun to remove what the enrolment goes
+	// with.
+	Begun() (bool, error)
+	Execute(ctx context.Context, via wipe.Reporter, given wipe.Fetched) (wipe.Result, error)
 	EnrollmentEnded(ctx context.Context) error
+}
+
+// Leases watches how long the phone is out of contact; lease.Keeper is one.
+type Leases interface {
+	// Tick is due at every start, and each minute while Active.
+	Tick(ctx context.Context) error
+	Active() (bool, error)
+	// Locked reports whether the work side waits for contact.
+	Locked() (bool, error)
+	// ServerTime gives the server's time as far as the phone can tell; zero where
+	// it cannot.
+	ServerTime() (time.Time, error)
+	// Contact notes an answered check-in.
+	Contact(server time.Time) error
+	// Follow takes over the lease of the manifest. Again is true when it is worth
+	// another try later.
+	Follow(ctx context.Context, via lease.Server) (again bool, err error)
+	// End ends the lease with the enrolment.
+	End() error
 }
 
 // Options are the parts of a Session. Wait, Random, Log and DialOptions are
@@ -67,6 +89,7 @@ type Options struct {
 	Posture Posture
 	Applier Applier
 	Wiper   Wiper
+	Leases  Leases
 
 	Now func() time.Time
 	// Wait returns nil after d, or the error of ctx before that.

@@ -36,3 +36,9 @@ func (t timed) IssueCertificate(ctx context.Context, r *compliancev1.IssueCertif
 	defer cancel()
 	return t.compliance.IssueCertificate(ctx, r, o...)
 }
+
+func (t timed) FetchLease(ctx context.Context, r *wipev1.FetchLeaseRequest, o ...grpc.CallOption) (*wipev1.FetchLeaseResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return t.wipe.FetchLease(ctx, r, o...)
+}

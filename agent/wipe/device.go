@@ -20,6 +20,8 @@ type Enrollment struct {
 	Epoch    uint64
 	// HasWorkProfile is true where work lives in a profile of its own.
 	HasWorkProfile bool
+	// Company is the phone as the company's own; nil on a personal phone.
+	Company CompanyDevice
 	// Roots are the roots that the phone trusts for orders.
 	Roots []*x509.Certificate
 }
@@ -37,17 +39,23 @@ type Device interface {
 	SaveJournal(Journal) error
 	Remover
 	ReceiptKeys
-	// DestroyIdentity ends the enrolment on the phone: its keys and certificates
-	// are gone when it returns. Doing it again changes nothing.
-	DestroyIdentity() error
+	// DestroyIdentity ends the enrolment on the phone, and says why: its keys and
+	// certificates are gone when it returns. Doing it again changes nothing.
+	DestroyIdentity(why string) error
 }
 
 // Remover takes things away, step by step. It must be unable to name anything
-// but the work profile and the named apps' work data.
+// but the work profile and the named apps' work data, what the company
+// restricts on its own phone, and the lock of the work side.
 type Remover interface {
 	// Steps names the steps for a scope, in order. A name means the same after
-	// a restart.
+	// a restart. WholeDevice is no scope of a Remover: see CompanyDevice.
 	Steps(Scope) ([]string, error)
+	Taker
+}
+
+// Taker takes the steps that were named to it.
+type Taker interface {
 	// Measure counts what a step would remove now.
 	Measure(step string) (Tally, error)
 	// Remove takes a step. It may find some or all of it done already. It calls
@@ -55,8 +63,9 @@ type Remover interface {
 	Remove(step string, progress func()) error
 }
 
-// ReceiptKeys holds the one-time keys that confirm work-profile wipes. They lie
-// outside the work profile, and leave the phone's key store never.
+// ReceiptKeys holds the one-time keys that confirm wipes that end the
+// enrolment. They lie outside the work profile, and leave the phone's key store
+// never.
 type ReceiptKeys interface {
 	// ReceiptKey gives the P-256 key of an order, and makes it, durably, where
 	// there is none.

@@ -2,7 +2,9 @@
 //
 //	order ──verify──▶ accepted ──server says OK──▶ acknowledged ──▶ removed ──▶ reported ──▶ finished
 //	                     │
-//	                     └──server says no──▶ cancelled or dropped: nothing was removed
+//	                     └──server says no, or not now──▶ cancelled or dropped: nothing was removed
+//
+//	lease ──verify──▶ kept ──runs out──▶ committed ──▶ removed ──contact──▶ told ──▶ reported ──▶ finished
 //
 // An order is content signed by the order signer under the root that the phone
 // has trusted since it joined; it names this phone, this enrolment, its own end
@@ -19,21 +21,38 @@
 // removed. So:
 //
 //   - What comes again, or late, is refused, even if the journal has forgotten it.
-//   - What was cancelled, put back, impossible or not answered uses no number up.
-//   - Orders that come together are taken by number. While one has to wait for
-//     the phone, those after it wait too: otherwise it could never be acted on.
+//   - What was cancelled, put back, held back by the server (ORDER_PAUSED),
+//     impossible or not answered uses no number up.
+//   - Orders that come together are taken by number. While one has to wait, for
+//     the phone or for the server, those after it wait too: otherwise it could
+//     never be acted on.
 //   - An order that ended here without an act and comes again is not acted on
 //     either, unless the server never knew of the promise (Dropped).
 //
-// # Two words for a work profile
+// # Two words where the enrolment ends
 //
-// The keys of a work profile go with it. So the phone first makes a key for this
-// one receipt, outside the profile, and signs by its device key what it will
-// remove and the public half of that key: the commitment, which goes with the
-// promise. It is written down before it is first sent, and is the same in every
-// life; the signature around it is made anew, because the device key may be
-// renewed meanwhile. After the removal the key signs the receipt, which names the
-// commitment by its digest, and is destroyed once that is answered.
+// With a work profile, or everything, go the keys of the enrolment. So the phone
+// first makes a key for this one receipt, outside of what goes, and signs by its
+// device key what it will remove and the public half of that key: the commitment,
+// which goes with the promise. It is written down before it is first sent, and is
+// the same in every life; the signature around it is made anew, because the device
+// key may be renewed meanwhile. After the removal the key signs the receipt, which
+// names the commitment by its digest, and is destroyed once that is answered.
+//
+// # A lease
+//
+// The order of a lease is verified when it comes, kept, and carried out without
+// the server, once package lease says so. It is never taken for an order for now,
+// nor such an order for it. The promise then needs no yes: the commitment is in
+// the journal before the first removal, and the server gets both words when there
+// is contact again. Device key, commitment and receipt key stay until then.
+//
+// # The whole device
+//
+// An order for it is signed in another form, comes by another call, and is read
+// only where an Enrollment has a CompanyDevice, which alone knows the steps. A
+// personal phone has none, so that whatever it is handed, in whatever way, there
+// is no code that such an order could reach.
 //
 // # The journal
 //
@@ -45,5 +64,5 @@
 // the removal took several lives.
 //
 // The package removes nothing itself: a Device names the steps of a scope and
-// takes them. There are two scopes and none is wider than the work profile.
+// takes them. None of its scopes is wider than the work profile.
 package wipe

@@ -36,13 +36,35 @@ func New(o Options) *Executor {
 	return &Executor{o: o}
 }
 
+// Fetched are the orders that a server gave, each as what it gave it.
+type Fetched struct {
+	Orders []*wipev1.SignedOrder
+	// WholeDevice are refused on a phone that is not the company's.
+	WholeDevice []*wipev1.SignedWholeDeviceOrder
+}
+
+// without leaves an order out.
+func (f Fetched) without(id string) Fetched {
+	return Fetched{
+		Orders: slices.DeleteFunc(slices.Clone(f.Orders), func(s *wipev1.SignedOrder) bool { return s.GetOrderId() == id }),
+		WholeDevice: slices.DeleteFunc(slices.Clone(f.WholeDevice), func(s *wipev1.SignedWholeDeviceOrder) bool {
+			return s.GetOrderId() == id
+		}),
+	}
+}
+
 // Result says how a round of orders went.
 type Result struct {
-	// Ended is true when a work profile was removed: the enrolment is over.
+	// Ended is true when an order took the enrolment with it.
 	Ended bool
-	// Waiting is true when an order waits for the phone to be free.
+	// Waiting is true when an order waits: for the phone to be free, or for the
+	// server to go on with it.
 	Waiting bool
 }
+
+// errPaused ends a round: the server holds the order back for now, and those
+// after it would pass it by.
+var errPaused = errors.New("the server holds the order back")
 
 // Recover finishes what the last life of the agent left half done, as far as
 // that needs no server. It comes first at every start.
@@ -56,7 +78,7 @@ func (x *Executor) Recover(ctx context.Context) error {
 	}
 	x.o.Log.Info("an order is under way", "order", j.Current.OrderID, "phase", j.Current.Phase)
 	switch j.Current.Phase {
-	case Acknowledged:
+	case Acknowledged, Committed:
 		return x.remove(ctx, &j)
 	case Reported:
 		_, err := x.finish(&j)
@@ -66,17 +88,31 @@ func (x *Executor) Recover(ctx context.Context) error {
 	}
 }
 
+// Begun reports whether an order has begun to remove what the enrolment goes
+// with: whatever else is asked of the phone is void.
+func (x *Executor) Begun() (bool, error) {
+	j, err := x.o.Device.LoadJournal()
+	return j.begun(), err
+}
+
 // Execute first finishes the order under way, then carries out the given ones
 // in the order of their sequence. It returns the first error that keeps an order
 // from going on; the order goes on at the next call.
-func (x *Executor) Execute(ctx context.Context, via Reporter, signed []*wipev1.SignedOrder) (Result, error) {
+func (x *Executor) Execute(ctx context.Context, via Reporter, given Fetched) (Result, error) {
+	r, err := x.execute(ctx, via, given)
+	if errors.Is(err, errPaused) {
+		return Result{Waiting: true}, nil
+	}
+	return r, err
+}
+
+func (x *Executor) execute(ctx context.Context, via Reporter, given Fetched) (Result, error) {
 	resumed, ended, err := x.resumed(ctx, via)
 	if err != nil || ended {
 		return Result{Ended: ended}, err
 	}
 	// The list is from before the end of that one: it does not come again.
-	signed = slices.DeleteFunc(slices.Clone(signed), func(s *wipev1.SignedOrder) bool { return s.GetOrderId() == resumed })
-	orders, err := x.verified(ctx, via, signed)
+	orders, err := x.verified(ctx, via, given.without(resumed))
 	if err != nil {
 		return Result{}, err
 	}
@@ -112,8 +148,8 @@ type candidate struct {
 }
 
 // verified gives the good orders by sequence, and refuses the others aloud.
-func (x *Executor) verified(ctx context.Context, via Reporter, signed []*wipev1.SignedOrder) ([]candidate, error) {
-	if len(signed) == 0 {
+func (x *Executor) verified(ctx context.Context, via Reporter, given Fetched) ([]candidate, error) {
+	if len(given.Orders)+len(given.WholeDevice) == 0 {
 		return nil, nil
 	}
 	enrollment, err := x.o.Device.Enrollment()
@@ -121,15 +157,28 @@ func (x *Executor) verified(ctx context.Context, via Reporter, signed []*wipev1.
 		return nil, err
 	}
 	var orders []candidate
-	for _, s := range signed {
-		o, err := verify(s, enrollment, x.o.Now())
+	take := func(id string, o Order, err error) error {
 		if r, ok := errors.AsType[*refusal](err); ok {
-			if err := x.refuse(ctx, via, s.GetOrderId(), r); err != nil {
-				return nil, err
-			}
-			continue
+			return x.refuse(ctx, via, id, r)
 		}
 		orders = append(orders, candidate{o, err})
+		return nil
+	}
+	for _, s := range given.Orders {
+		o, err := verify(s, enrollment, x.o.Now())
+		if err := take(s.GetOrderId(), o, err); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range given.WholeDevice {
+		var o Order
+		err := unwanted(wipev1.Refusal_REFUSAL_IDENTITY, "this phone is not the company's: it has no such orders")
+		if c, ok := enrollment.company(); ok {
+			o, err = c.verify(s, x.o.Now())
+		}
+		if err := take(s.GetOrderId(), o, err); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortStableFunc(orders, func(a, b candidate) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return orders, nil
@@ -147,12 +196,12 @@ func (x *Executor) EnrollmentEnded(ctx context.Context) error {
 	if j.Current.Phase == Accepted {
 		return x.end(&j, Dropped, "the enrolment ended before the server kept the acknowledgement")
 	}
-	if j.Current.Phase == Acknowledged {
-		if err := x.remove(ctx, &j); err != nil {
+	if j.Current.Phase == Acknowledged || j.Current.Phase == Committed {
+		if err := x.remove(ctx, &j); err != nil || j.Current == nil {
 			return err
 		}
 	}
-	if j.Current.Phase == Removed {
+	if j.Current.Phase == Removed || j.Current.Phase == Told {
 		if err := x.enter(&j, Reported); err != nil {
 			return err
 		}
@@ -191,19 +240,27 @@ func (x *Executor) handle(ctx context.Context, via Reporter, o candidate, busy s
 	return "", x.accept(&j, o.Order)
 }
 
-// accept makes an order the one under way. Of a work profile it is written down
-// what the phone will sign, before it is said for the first time.
+// accept makes an order the one under way. Where the enrolment goes with it, it
+// is written down what the phone will sign, before it is said for the first time.
 func (x *Executor) accept(j *Journal, o Order) error {
+	if err := x.take(j, o); err != nil {
+		return err
+	}
+	return x.enter(j, Accepted)
+}
+
+func (x *Executor) take(j *Journal, o Order) error {
 	j.Current = &Entry{
 		OrderID: o.ID, DeviceID: o.DeviceID, Epoch: o.Epoch, Sequence: o.Sequence, Digest: o.Digest[:],
 		Scope: o.Scope, NotAfter: o.NotAfter,
 	}
-	if o.Scope.WorkProfile {
-		if err := x.commit(j.Current); err != nil {
-			return fmt.Errorf("write the commitment: %w", err)
-		}
+	if !o.Scope.Ends() {
+		return nil
 	}
-	return x.enter(j, Accepted)
+	if err := x.commit(j.Current); err != nil {
+		return fmt.Errorf("write the commitment: %w", err)
+	}
+	return nil
 }
 
 // resume takes the order under way to its end, from whatever phase it is in.
@@ -216,9 +273,15 @@ func (x *Executor) resume(ctx context.Context, via Reporter) (ended bool, err er
 		switch j.Current.Phase {
 		case Accepted:
 			err = x.acknowledge(ctx, via, &j)
-		case Acknowledged:
+		case Acknowledged, Committed:
 			err = x.remove(ctx, &j)
 		case Removed:
+			if j.Current.Lease {
+				err = x.tell(ctx, via, &j)
+			} else {
+				err = x.reportDone(ctx, via, &j)
+			}
+		case Told:
 			err = x.reportDone(ctx, via, &j)
 		case Reported:
 			return x.finish(&j)

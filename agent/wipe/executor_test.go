@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (d *fakeDevice) Enrollment() (Enrollment, error) {
 func (d *fakeDevice) Busy() (string, error)         { return d.busy, nil }
 func (d *fakeDevice) LoadJournal() (Journal, error) { return clone(d.journal), nil }
 func (d *fakeDevice) SaveJournal(j Journal) error   { d.journal = clone(j); return nil }
-func (d *fakeDevice) DestroyIdentity() error        { d.destroyed++; return nil }
+func (d *fakeDevice) DestroyIdentity(string) error  { d.destroyed++; return nil }
 
 func (d *fakeDevice) ReceiptKey(id string) (crypto.Signer, error) {
 	if d.keys[id] == nil {
@@ -77,10 +78,18 @@ func newKey() *ecdsa.PrivateKey {
 }
 
 func (d *fakeDevice) Steps(s Scope) ([]string, error) {
-	if s.WorkProfile {
+	switch s.Kind {
+	case WorkProfile:
 		return []string{"keys", "files"}, nil
+	case Relinquish:
+		return []string{"keys", "files", "restrictions"}, nil
+	case Lock:
+		return []string{"work-lock"}, nil
+	case AppData:
+		return s.Packages, nil
+	default:
+		return nil, fmt.Errorf("%q is no scope", s.Kind)
 	}
-	return s.Packages, nil
 }
 
 func (d *fakeDevice) Measure(step string) (Tally, error) {
@@ -214,6 +223,9 @@ func (b *bench) sign(t *testing.T, m *wipev1.OrderToSign) *wipev1.SignedOrder {
 	return &wipev1.SignedOrder{OrderId: m.GetOrderId(), SignedData: signed}
 }
 
+// given are orders as a server gives them.
+func given(orders ...*wipev1.SignedOrder) Fetched { return Fetched{Orders: orders} }
+
 func apps(names ...string) *wipev1.Scope {
 	return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: names}}}
 }
@@ -307,7 +319,7 @@ func TestRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			signed := make(t, b)
-			r, err := b.Execute(t.Context(), b.server, []*wipev1.SignedOrder{signed})
+			r, err := b.Execute(t.Context(), b.server, given(signed))
 			if err != nil || r != (Result{}) {
 				t.Errorf("Execute: %+v, %v", r, err)
 			}
@@ -390,7 +402,7 @@ func TestImpossible(t *testing.T) {
 			edit(m, b)
 			order := b.sign(t, m)
 			for range 2 {
-				if r, err := b.Execute(t.Context(), b.server, []*wipev1.SignedOrder{order}); err != nil || r != (Result{}) {
+				if r, err := b.Execute(t.Context(), b.server, given(order)); err != nil || r != (Result{}) {
 					t.Fatalf("Execute: %+v, %v", r, err)
 				}
 			}
@@ -440,7 +452,7 @@ func TestAnswers(t *testing.T) {
 			var r Result
 			var err error
 			for range c.rounds {
-				r, err = b.Execute(t.Context(), b.server, orders)
+				r, err = b.Execute(t.Context(), b.server, given(orders...))
 			}
 			if (err != nil) != c.wantFail {
 				t.Errorf("Execute: %v, want an error: %v", err, c.wantFail)
@@ -482,7 +494,7 @@ func TestNotNow(t *testing.T) {
 	b := newBench(t)
 	b.device.busy = "in a call"
 	orders := []*wipev1.SignedOrder{b.sign(t, b.content())}
-	r, err := b.Execute(t.Context(), b.server, orders)
+	r, err := b.Execute(t.Context(), b.server, given(orders...))
 	if err != nil || !r.Waiting || r.Ended {
 		t.Fatalf("Execute: %+v, %v", r, err)
 	}
@@ -491,7 +503,7 @@ func TestNotNow(t *testing.T) {
 		t.Errorf("journal: %+v", b.device.journal)
 	}
 	b.device.busy = ""
-	if r, err = b.Execute(t.Context(), b.server, orders); err != nil || !r.Ended {
+	if r, err = b.Execute(t.Context(), b.server, given(orders...)); err != nil || !r.Ended {
 		t.Fatalf("Execute: %+v, %v", r, err)
 	}
 	if diff := cmp.Diff([]string{"not now", "acknowledged", "done"}, b.server.said); diff != "" {
@@ -506,12 +518,12 @@ func TestReplay(t *testing.T) {
 	m := b.content()
 	m.Scope = apps("com.example.mail", "com.example.mail")
 	orders := []*wipev1.SignedOrder{b.sign(t, m)}
-	if r, err := b.Execute(t.Context(), b.server, orders); err != nil || r.Ended {
+	if r, err := b.Execute(t.Context(), b.server, given(orders...)); err != nil || r.Ended {
 		t.Fatalf("Execute: %+v, %v", r, err)
 	}
 	b.device.there["com.example.mail"] = true
 	orders[0].Acknowledged = true
-	if _, err := b.Execute(t.Context(), b.server, orders); err != nil {
+	if _, err := b.Execute(t.Context(), b.server, given(orders...)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"acknowledged", "done", "done"}, b.server.said); diff != "" {
@@ -529,11 +541,11 @@ func TestPromiseOutlivesItsTime(t *testing.T) {
 	b := newBench(t)
 	b.server.script = []error{status.Error(codes.Unavailable, "gone")}
 	orders := []*wipev1.SignedOrder{b.sign(t, b.content())}
-	if _, err := b.Execute(t.Context(), b.server, orders); err == nil {
+	if _, err := b.Execute(t.Context(), b.server, given(orders...)); err == nil {
 		t.Fatal("silence was no error")
 	}
 	b.now = b.now.Add(2 * time.Hour)
-	r, err := b.Execute(t.Context(), b.server, orders)
+	r, err := b.Execute(t.Context(), b.server, given(orders...))
 	if err != nil || !r.Ended {
 		t.Errorf("Execute: %+v, %v", r, err)
 	}
@@ -546,11 +558,11 @@ func TestEnrollmentEnded(t *testing.T) {
 		last    Phase
 		removed int
 	}{
-		Accepted: {Dropped, 0}, Acknowledged: {Finished, 2}, Removed: {Finished, 0}, Reported: {Finished, 0},
+		Accepted: {Dropped, 0}, Acknowledged: {Finished, 2}, Committed: {Finished, 2}, Removed: {Finished, 0}, Told: {Finished, 0}, Reported: {Finished, 0},
 	} {
 		t.Run(string(phase), func(t *testing.T) {
 			b := newBench(t)
-			b.device.journal = Journal{Current: &Entry{OrderID: "order-0001", Phase: phase, Scope: Scope{WorkProfile: true}}}
+			b.device.journal = Journal{Current: &Entry{OrderID: "order-0001", Phase: phase, Scope: Scope{Kind: WorkProfile}}}
 			if err := b.EnrollmentEnded(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -585,6 +597,14 @@ func FuzzVerify(f *testing.F) {
 		_, err := verify(&wipev1.SignedOrder{OrderId: id, SignedData: signed}, Enrollment{DeviceID: thisPhone, Epoch: 1}, time.Unix(1, 0))
 		if err == nil {
 			t.Error("an order was accepted without a root")
+		}
+		e := Enrollment{DeviceID: thisPhone, Epoch: 1, HasWorkProfile: true, Company: &fakeCompany{}}
+		if _, _, err := verifyLease(&wipev1.SignedOrder{OrderId: id, SignedData: signed}, 1, e, time.Unix(1, 0)); err == nil {
+			t.Error("a lease was accepted without a root")
+		}
+		c, _ := e.company()
+		if _, err := c.verify(&wipev1.SignedWholeDeviceOrder{OrderId: id, SignedData: signed}, time.Unix(1, 0)); err == nil {
+			t.Error("an order for the whole device was accepted without a root")
 		}
 	})
 }

@@ -19,8 +19,14 @@ const (
 	Accepted Phase = "accepted"
 	// Acknowledged: the server has kept the promise to act.
 	Acknowledged Phase = "acknowledged"
+	// Committed: what the first two are for other orders, for one with a lease.
+	// The commitment is written down, and the phone acts; the server hears of it
+	// when there is contact again.
+	Committed Phase = "committed"
 	// Removed: everything is gone and the receipt is written.
 	Removed Phase = "removed"
+	// Told: the server has kept the commitment to an order with a lease.
+	Told Phase = "told"
 	// Reported: the server has kept the receipt.
 	Reported Phase = "reported"
 	// Finished: nothing is left to do.
@@ -41,7 +47,7 @@ const keepPast = 100
 // Journal is what the phone knows of its orders.
 type Journal struct {
 	// Acted is the highest sequence that this phone has acted on. It is written
-	// with the step into Acknowledged, before anything is removed.
+	// with the step into Acknowledged or Committed, before anything is removed.
 	Acted Acted `json:"acted,omitzero"`
 	// Current is the order under way; nil without one.
 	Current *Entry `json:"current,omitempty"`
@@ -70,8 +76,10 @@ type Entry struct {
 	Phase    Phase     `json:"phase"`
 	// ChangedAt is when the phase was reached.
 	ChangedAt time.Time `json:"changedAt"`
-	// Commitment is what the phone signs before it removes a work profile: the
-	// very bytes. The signature is made anew each time it is sent.
+	// Lease is true of an order that the phone carries out by itself.
+	Lease bool `json:"lease,omitempty"`
+	// Commitment is what the phone signs before it removes what the enrolment
+	// goes with: the very bytes. The signature is made anew each time it is sent.
 	Commitment []byte `json:"commitment,omitempty"`
 	// Steps are the steps of the removal; nil until they have been measured.
 	Steps []Step `json:"steps,omitempty"`
@@ -152,9 +160,20 @@ func (j *Journal) passed(o Order) bool {
 	return o.Sequence == 0 || j.Acted.DeviceID == o.DeviceID && o.Sequence <= j.Acted.Sequence
 }
 
-// act notes that the phone is about to act on the order under way.
+// act notes that the phone is about to act on the order under way. One with a
+// lease may be older than what was acted on before.
 func (j *Journal) act() {
-	j.Acted = Acted{DeviceID: j.Current.DeviceID, Sequence: j.Current.Sequence}
+	sequence := j.Current.Sequence
+	if j.Acted.DeviceID == j.Current.DeviceID {
+		sequence = max(sequence, j.Acted.Sequence)
+	}
+	j.Acted = Acted{DeviceID: j.Current.DeviceID, Sequence: sequence}
+}
+
+// begun reports whether the order under way has begun to remove what the
+// enrolment goes with.
+func (j *Journal) begun() bool {
+	return j.Current != nil && j.Current.Scope.Ends() && j.Current.Phase != Accepted
 }
 
 // find gives the past entry of an order, nil if there is none.

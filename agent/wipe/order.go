@@ -5,37 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/pki"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-const (
-	maxPackages    = 100
-	maxPackageName = 255
-)
-
-var (
-	packagePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$`)
-	orderPattern   = regexp.MustCompile(`^[a-z0-9-]{8,64}$`)
-)
-
-// ValidPackage reports whether name is an Android package name. Nothing else
-// may ever become part of a path.
-func ValidPackage(name string) bool {
-	return len(name) <= maxPackageName && packagePattern.MatchString(name)
-}
-
-// Scope says what goes: the work profile, or else the work data of named apps.
-type Scope struct {
-	WorkProfile bool     `json:"workProfile,omitempty"`
-	Packages    []string `json:"packages,omitempty"`
-}
+var orderPattern = regexp.MustCompile(`^[a-z0-9-]{8,64}$`)
 
 // Order is an order that has been verified: it is from the order signer, for
 // this phone and this enrolment, and its time has not passed.
@@ -75,21 +55,20 @@ func impossible(format string, args ...any) error {
 // addressee and time come first: only what passes them can be carried out, or be
 // an errImpossible; everything else is a refusal. The sequence is for the
 // journal to judge.
+//
+// An order for a whole device has none of an OrderToSign's fields: it is another
+// order than the one it was given as. So is one with a lease, which is no order
+// for now.
 func verify(signed *wipev1.SignedOrder, e Enrollment, now time.Time) (Order, error) {
-	content, _, err := pki.VerifySigned(signed.GetSignedData(), e.Roots, pki.OrdersKeyUsage, now)
+	m, o, err := read(signed, e, now)
 	if err != nil {
-		return Order{}, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "%v", err)
+		return o, err
 	}
-	m := &wipev1.OrderToSign{}
-	if err := proto.Unmarshal(content, m); err != nil {
-		return Order{}, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "its content is not an order")
+	if m.GetLease() != nil {
+		return Order{}, unwanted(wipev1.Refusal_REFUSAL_IDENTITY, "it is an order with a lease, and no order for now")
 	}
-	if err := addressed(m, signed.GetOrderId(), e, now); err != nil {
-		return Order{}, err
-	}
-	o := Order{
-		ID: m.GetOrderId(), DeviceID: m.GetDeviceId(), Epoch: m.GetEpoch(), Sequence: m.GetSequence(),
-		IssuedAt: m.GetIssuedAt().AsTime(), NotAfter: m.GetNotAfter().AsTime(), Digest: sha256.Sum256(content),
+	if now.After(o.NotAfter) {
+		return Order{}, unwanted(wipev1.Refusal_REFUSAL_TIME, "it ended at %s", o.NotAfter.Format(time.RFC3339))
 	}
 	if hasUnknown(m.ProtoReflect()) {
 		return o, impossible("it asks something this agent does not know")
@@ -98,9 +77,52 @@ func verify(signed *wipev1.SignedOrder, e Enrollment, now time.Time) (Order, err
 	return o, err
 }
 
-// addressed checks that an order is the one it was given as, for this phone,
-// this enrolment and this time.
-func addressed(m *wipev1.OrderToSign, id string, e Enrollment, now time.Time) error {
+// read checks signer and addressee of an order, and reads all of it but its
+// scope.
+func read(signed *wipev1.SignedOrder, e Enrollment, now time.Time) (*wipev1.OrderToSign, Order, error) {
+	m := &wipev1.OrderToSign{}
+	content, err := open(signed.GetSignedData(), e, now, m)
+	if err != nil {
+		return nil, Order{}, err
+	}
+	if err := addressed(m, signed.GetOrderId(), e); err != nil {
+		return nil, Order{}, err
+	}
+	return m, orderOf(m, content), nil
+}
+
+// open verifies who signed, and reads the content into m.
+func open(signedData []byte, e Enrollment, now time.Time, m proto.Message) (content []byte, err error) {
+	content, _, err = pki.VerifySigned(signedData, e.Roots, pki.OrdersKeyUsage, now)
+	if err != nil {
+		return nil, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "%v", err)
+	}
+	if err := proto.Unmarshal(content, m); err != nil {
+		return nil, unwanted(wipev1.Refusal_REFUSAL_SIGNATURE, "its content is not an order")
+	}
+	return content, nil
+}
+
+// content is what the contents of both kinds of orders say of themselves.
+type content interface {
+	GetOrderId() string
+	GetDeviceId() string
+	GetEpoch() uint64
+	GetSequence() uint64
+	GetIssuedAt() *timestamppb.Timestamp
+	GetNotAfter() *timestamppb.Timestamp
+}
+
+func orderOf(m content, signed []byte) Order {
+	return Order{
+		ID: m.GetOrderId(), DeviceID: m.GetDeviceId(), Epoch: m.GetEpoch(), Sequence: m.GetSequence(),
+		IssuedAt: m.GetIssuedAt().AsTime(), NotAfter: m.GetNotAfter().AsTime(), Digest: sha256.Sum256(signed),
+	}
+}
+
+// addressed checks that an order is the one it was given as, for this phone and
+// this enrolment, and has its times.
+func addressed(m content, id string, e Enrollment) error {
 	switch {
 	case m.GetOrderId() != id || !orderPattern.MatchString(id):
 		return unwanted(wipev1.Refusal_REFUSAL_IDENTITY, "its id does not hold")
@@ -110,34 +132,8 @@ func addressed(m *wipev1.OrderToSign, id string, e Enrollment, now time.Time) er
 		return unwanted(wipev1.Refusal_REFUSAL_EPOCH, "it is for enrolment %d, this is %d", m.GetEpoch(), e.Epoch)
 	case m.GetNotAfter().CheckValid() != nil || m.GetIssuedAt().CheckValid() != nil:
 		return unwanted(wipev1.Refusal_REFUSAL_TIME, "its times do not hold")
-	case now.After(m.GetNotAfter().AsTime()):
-		return unwanted(wipev1.Refusal_REFUSAL_TIME, "it ended at %s", m.GetNotAfter().AsTime().Format(time.RFC3339))
 	}
 	return nil
-}
-
-func scopeOf(s *wipev1.Scope, e Enrollment) (Scope, error) {
-	switch {
-	case s.GetWorkProfile() != nil:
-		if !e.HasWorkProfile {
-			return Scope{}, impossible("this phone has no work profile")
-		}
-		return Scope{WorkProfile: true}, nil
-	case s.GetAppData() != nil:
-		packages := s.GetAppData().GetPackages()
-		if len(packages) == 0 || len(packages) > maxPackages {
-			return Scope{}, impossible("it names %d apps, 1 to %d are allowed", len(packages), maxPackages)
-		}
-		for _, name := range packages {
-			if !ValidPackage(name) {
-				return Scope{}, impossible("%.40q is not a package name", name)
-			}
-		}
-		sorted := slices.Sorted(slices.Values(packages))
-		return Scope{Packages: slices.Compact(sorted)}, nil
-	default:
-		return Scope{}, impossible("it names nothing")
-	}
 }
 
 // hasUnknown reports whether a message, or one inside it, has a field that this

@@ -20,12 +20,9 @@ func (x *Executor) acknowledge(ctx context.Context, via Reporter, j *Journal) er
 		OrderId: j.Current.OrderID,
 		Report:  &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}},
 	}
-	if content := j.Current.Commitment; content != nil {
-		signature, err := via.SignAsDevice(content)
-		if err != nil {
-			return fmt.Errorf("sign the commitment: %w", err)
-		}
-		request.Statement = &wipev1.SignedStatement{Content: content, Signature: signature}
+	var err error
+	if request.Statement, err = signCommitment(via, j.Current); err != nil {
+		return err
 	}
 	x.o.Progress("before acknowledging")
 	response, err := via.ReportOrder(ctx, request)
@@ -38,6 +35,11 @@ func (x *Executor) acknowledge(ctx context.Context, via Reporter, j *Journal) er
 		return x.end(j, Cancelled, "the server has it as "+strings.ToLower(strings.TrimPrefix(response.GetState().String(), "STATE_")))
 	case answer.Ended(err):
 		return errors.Join(err, x.end(j, Dropped, "the enrolment is over"))
+	case paused(err):
+		if err := x.end(j, Dropped, answer.Text(err)); err != nil {
+			return err
+		}
+		return errPaused
 	case status.Code(err) == codes.FailedPrecondition:
 		return x.end(j, Cancelled, answer.Text(err))
 	case answer.Final(err):
@@ -47,6 +49,40 @@ func (x *Executor) acknowledge(ctx context.Context, via Reporter, j *Journal) er
 	}
 }
 
+// tell tells the server what the phone has committed itself to under a lease,
+// which it has done by now: whatever the server answers, but silence and "not
+// now", the phone goes on.
+func (x *Executor) tell(ctx context.Context, via Reporter, j *Journal) error {
+	request := &wipev1.ReportOrderRequest{
+		OrderId: j.Current.OrderID,
+		Report:  &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}},
+	}
+	var err error
+	if request.Statement, err = signCommitment(via, j.Current); err != nil {
+		return err
+	}
+	x.o.Progress("before telling")
+	_, err = via.ReportOrder(ctx, request)
+	x.o.Progress("after telling")
+	switch {
+	case err == nil:
+		return x.enter(j, Told)
+	case paused(err):
+		return errPaused
+	case answer.Ended(err), answer.Final(err):
+		x.o.Log.Error("the server does not keep what was done under the lease", "order", j.Current.OrderID, "why", answer.Text(err))
+		j.Current.Outcome = "removed under the lease; the server did not keep it: " + answer.Text(err)
+		return x.enter(j, Reported)
+	default:
+		return err
+	}
+}
+
+// paused reports whether the server holds an order back for now.
+func paused(err error) bool {
+	return status.Code(err) == codes.FailedPrecondition && answer.Reason(err) == "ORDER_PAUSED"
+}
+
 // reportDone gives the receipt. Every answer but silence means that there is
 // nothing left to tell: the phone has acted, whatever the server makes of it.
 func (x *Executor) reportDone(ctx context.Context, via Reporter, j *Journal) error {
@@ -54,8 +90,10 @@ func (x *Executor) reportDone(ctx context.Context, via Reporter, j *Journal) err
 	err := x.sendReceipt(ctx, via, j.Current)
 	x.o.Progress("after reporting")
 	switch {
-	case err == nil, answer.Ended(err) && j.Current.Scope.WorkProfile:
+	case err == nil, answer.Ended(err) && j.Current.Scope.Ends():
 		return x.enter(j, Reported)
+	case paused(err):
+		return errPaused
 	case answer.Ended(err):
 		j.Current.Outcome = "removed; the enrolment ended before the report"
 		if saved := x.enter(j, Reported); saved != nil {
@@ -93,9 +131,9 @@ func (x *Executor) repeat(ctx context.Context, via Reporter, past *Entry) error 
 	switch {
 	case past.Phase == Refused:
 		err = x.sendFailed(ctx, via, past.OrderID, past.Outcome)
-	case past.Receipt != nil && !past.Scope.WorkProfile:
+	case past.Receipt != nil && !past.Scope.Ends():
 		err = x.sendReceipt(ctx, via, past)
-	default: // a work profile's receipt key is gone with the answer to its receipt
+	default: // a one-time key is gone with the answer to its receipt
 		return x.refuse(ctx, via, past.OrderID, &refusal{wipev1.Refusal_REFUSAL_SEQUENCE, "it has ended here as " + string(past.Phase)})
 	}
 	if answer.Final(err) {

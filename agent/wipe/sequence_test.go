@@ -31,7 +31,7 @@ func (b *bench) app(t *testing.T, n uint64) *wipev1.SignedOrder {
 
 func (b *bench) run(t *testing.T, orders ...*wipev1.SignedOrder) Result {
 	t.Helper()
-	r, err := b.Execute(t.Context(), b.server, orders)
+	r, err := b.Execute(t.Context(), b.server, given(orders...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestSequenceLives(t *testing.T) {
 		b := newBench(t)
 		b.server.script = []error{silence}
 		orders := []*wipev1.SignedOrder{b.app(t, 1), b.app(t, 2)}
-		if _, err := b.Execute(t.Context(), b.server, orders); err == nil || b.acted() != "" {
+		if _, err := b.Execute(t.Context(), b.server, given(orders...)); err == nil || b.acted() != "" {
 			t.Fatalf("error %v, acted on %q", err, b.acted())
 		}
 		b.run(t, orders...)
@@ -264,7 +264,7 @@ func TestCommitment(t *testing.T) {
 	b.server.script = []error{silence, nil, silence}
 	orders := []*wipev1.SignedOrder{b.sign(t, b.content())}
 	for range 2 {
-		if _, err := b.Execute(t.Context(), b.server, orders); err == nil {
+		if _, err := b.Execute(t.Context(), b.server, given(orders...)); err == nil {
 			t.Fatal("silence was no error")
 		}
 		b.server.key = newKey() // the certificate was renewed meanwhile

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -17,8 +18,8 @@ import (
 // signed with the same key can be taken for one.
 const statementFormat = "ringfence.wipe.statement.v1"
 
-// commit writes down what the phone will sign before it removes a work profile:
-// what will go, and the public half of a key that it makes now and that nobody
+// commit writes down what the phone will sign before it removes what the
+// enrolment goes with: what will go, and the public half of a key that it makes now and that nobody
 // else ever holds.
 func (x *Executor) commit(e *Entry) error {
 	steps, err := x.plan(e.Scope)
@@ -45,8 +46,20 @@ func (x *Executor) commit(e *Entry) error {
 	return err
 }
 
-// signReceipt signs the receipt of an order: with its one-time key for a work
-// profile, and with the device key otherwise.
+// signCommitment signs the commitment of an order, nil without one.
+func signCommitment(via Reporter, e *Entry) (*wipev1.SignedStatement, error) {
+	if e.Commitment == nil {
+		return nil, nil
+	}
+	signature, err := via.SignAsDevice(e.Commitment)
+	if err != nil {
+		return nil, fmt.Errorf("sign the commitment: %w", err)
+	}
+	return &wipev1.SignedStatement{Content: e.Commitment, Signature: signature}, nil
+}
+
+// signReceipt signs the receipt of an order: with its one-time key where there
+// is a commitment, and with the device key otherwise.
 func (x *Executor) signReceipt(via Reporter, e *Entry) (*wipev1.SignedStatement, error) {
 	m, completion := e.statement(), &wipev1.Completion{Receipt: e.Receipt.wire()}
 	m.What = &wipev1.Statement_Completion{Completion: completion}
@@ -77,13 +90,6 @@ func (e *Entry) statement() *wipev1.Statement {
 		Format: statementFormat, OrderId: e.OrderID, DeviceId: e.DeviceID, Epoch: e.Epoch, Sequence: e.Sequence,
 		Scope: e.Scope.wire(), OrderSha256: e.Digest,
 	}
-}
-
-func (s Scope) wire() *wipev1.Scope {
-	if s.WorkProfile {
-		return &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}}
-	}
-	return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: s.Packages}}}
 }
 
 // encode gives the same bytes for the same statement.

@@ -21,6 +21,7 @@ func look(d *phone.Phone) (view, error) {
 	var v view
 	for _, part := range []func(*phone.Phone) error{
 		v.lookAtState, v.lookAtPosture, v.lookAtPolicy, v.lookAtCertificates, v.lookAtVPNs, v.lookAtStatus,
+		v.lookAtLease,
 		func(d *phone.Phone) (err error) {
 			v.Wipes, err = d.LoadJournal()
 			return err
@@ -141,4 +142,25 @@ func (v *view) lookAtStatus(d *phone.Phone) (err error) {
 	}
 	v.verdict = &compliancev1.Verdict{}
 	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(v.Status.Verdict, v.verdict)
+}
+
+func (v *view) lookAtLease(d *phone.Phone) (err error) {
+	if v.WorkLock, err = d.WorkLock(); err != nil {
+		return err
+	}
+	if v.GivenUp, err = d.GivenUp(); err != nil {
+		return err
+	}
+	r, err := d.LoadLease()
+	if err != nil || r.LastContact.IsZero() && r.Terms.Number == 0 {
+		return err
+	}
+	v.Lease = &leaseView{
+		Number: r.Terms.Number, LockAfter: r.Terms.LockAfter.Seconds(), WipeAfter: r.Terms.WipeAfter.Seconds(),
+		LastContact: r.LastContact, Locked: r.Locked, HoldsOrder: r.Order != nil,
+	}
+	if r.Silence != nil {
+		v.Lease.Silence = r.Silence.Longest().Seconds()
+	}
+	return nil
 }

@@ -20,9 +20,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // shell runs commands as a person would, with a phone in a temporary folder.
 type shell struct {
-	t     *testing.T
-	env   map[string]string
-	stdin string
+	t      *testing.T
+	env    map[string]string
+	stdin  string
+	uptime func() (string, time.Duration)
 }
 
 func newShell(t *testing.T) *shell {
@@ -35,7 +36,7 @@ func (s *shell) run(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(s.t.Context(), args, environment{
 		getenv: func(key string) string { return s.env[key] },
-		stdin:  strings.NewReader(s.stdin), stdout: &out, stderr: &errs, now: time.Now,
+		stdin:  strings.NewReader(s.stdin), stdout: &out, stderr: &errs, now: time.Now, uptime: s.uptime,
 	})
 	if strings.Contains(out.String()+errs.String(), agenttest.Token) {
 		s.t.Errorf("%v printed the token", args)

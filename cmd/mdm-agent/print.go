@@ -39,6 +39,7 @@ func (v view) print(w io.Writer, now time.Time) error {
 	v.printPhone(p)
 	v.printPolicy(p)
 	v.printVerdict(p, now)
+	v.printLease(p)
 	v.printWipes(p)
 	p.head("Files")
 	printDigest(p, "personal", v.Personal)
@@ -79,6 +80,43 @@ func (v view) printPhone(p page) {
 	if s.Busy {
 		p.line("busy", "yes: orders have to wait")
 	}
+	if l := v.WorkLock.Order; l != nil {
+		p.line("work side", "locked since %s: %s; the person opens it with \"mdm-agent set work_locked=false\"", day(l.Since), l.Why)
+	}
+	if l := v.WorkLock.Lease; l != nil {
+		p.line("work side", "locked since %s: %s; it opens when the phone is in contact with its server again", day(l.Since), l.Why)
+	}
+	if g := v.GivenUp; g != nil {
+		p.line("company", "has given the phone up on %s: its restrictions are lifted", day(g.At))
+	}
+}
+
+func (v view) printLease(p page) {
+	l := v.Lease
+	if l == nil {
+		return
+	}
+	p.head("Lease")
+	p.line("last contact", "%s, by the server's clock", day(l.LastContact))
+	if l.Number == 0 {
+		p.line("none", "the phone may be out of contact for as long as it likes")
+		return
+	}
+	p.line("number", "%d", l.Number)
+	p.line("silence", "%s at the last look", seconds(l.Silence))
+	if l.LockAfter > 0 {
+		p.line("locks", "after %s without contact", seconds(l.LockAfter))
+	}
+	switch {
+	case l.WipeAfter > 0 && l.HoldsOrder:
+		p.line("wipes", "after %s without contact", seconds(l.WipeAfter))
+	case l.WipeAfter > 0:
+		p.line("wipes", "never yet: the phone has no order for it")
+	}
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
 }
 
 func pinText(pin phone.Pin) string {
@@ -158,9 +196,12 @@ func (v view) printWipes(p page) {
 }
 
 func printWipe(p page, e wipe.Entry) {
-	what := "work profile"
-	if !e.Scope.WorkProfile {
+	what := strings.ReplaceAll(string(e.Scope.Kind), "-", " ")
+	if e.Scope.Kind == wipe.AppData {
 		what = strings.Join(e.Scope.Packages, ", ")
+	}
+	if e.Lease {
+		what += " under the lease"
 	}
 	text := fmt.Sprintf("%s, %s %s%s", or(what, "nothing"), e.Phase, day(e.ChangedAt), after(": ", e.Outcome))
 	if r := e.Receipt; r != nil {

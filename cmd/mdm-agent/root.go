@@ -75,7 +75,7 @@ func (p *program) open(create bool) (*phone.Phone, error) {
 	if p.dir == "" {
 		return nil, usagef("which phone? Give --phone DIR or set MDM_PHONE")
 	}
-	return phone.Open(p.dir, phone.Options{Create: create, Now: p.env.now})
+	return phone.Open(p.dir, phone.Options{Create: create, Now: p.env.now, Uptime: p.env.uptime})
 }
 
 // agent opens the phone for this process alone, as its agent.

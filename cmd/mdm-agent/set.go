@@ -21,7 +21,8 @@ notices within a second. It makes the phone if there is none in the folder yet.
 There are: ` + strings.Join(phone.SettingKeys(), ", ") + `.
 
 pin.* is the device's lock. work.pin.* is the work profile's own, which shares
-the device's until one of them is set.`,
+the device's until one of them is set. unsynced.PACKAGE counts the changes in an
+app of the work profile that its server does not have yet.`,
 		Example: `  mdm-agent set --phone ./phone pin.length=4
   mdm-agent set --phone ./phone work.pin.length=8 work.pin.quality=numeric-complex
   mdm-agent set --phone ./phone busy=true`,

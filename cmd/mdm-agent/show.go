@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"ringfence/agent/lease"
 	"ringfence/agent/phone"
 	"ringfence/agent/session"
 	"ringfence/agent/wipe"
@@ -29,6 +30,9 @@ type view struct {
 	VPNs         []json.RawMessage `json:"vpns"`
 	Status       session.Status    `json:"status"`
 	Wipes        wipe.Journal      `json:"wipes"`
+	Lease        *leaseView        `json:"lease,omitempty"`
+	WorkLock     phone.WorkLock    `json:"workLock"`
+	GivenUp      *phone.GivenUp    `json:"givenUp,omitempty"`
 	Personal     phone.Digest      `json:"personal"`
 	Work         phone.Digest      `json:"work"`
 
@@ -46,6 +50,19 @@ type enrollmentView struct {
 	Ended      *session.Ended `json:"ended,omitempty"`
 	// Certificate is the device certificate.
 	Certificate certificateView `json:"certificate"`
+}
+
+// leaseView is how long the phone may be out of contact, and how long it is.
+// Times are in seconds.
+type leaseView struct {
+	Number      uint64        `json:"number"`
+	LockAfter   float64       `json:"lockAfter,omitempty"`
+	WipeAfter   float64       `json:"wipeAfter,omitempty"`
+	LastContact time.Time     `json:"lastContact,omitzero"`
+	Silence     float64       `json:"silence"`
+	Locked      *lease.Locked `json:"locked,omitempty"`
+	// HoldsOrder is true when the phone has the order to wipe the work side.
+	HoldsOrder bool `json:"holdsOrder"`
 }
 
 type resultView struct {
@@ -78,8 +95,8 @@ func (p *program) showCommand() *cobra.Command {
 		Use:   "show",
 		Short: "Show the phone",
 		Long: `show tells where the phone is enrolled, how it is, what policy asks of it and how
-far that is, the last verdict and its reasons, its wipes, and a digest of the
-files on each side. It changes nothing, and no key is shown.`,
+far that is, the last verdict and its reasons, its lease and its last contact,
+whether the work side is locked, its wipes, and a digest of the files on each side. It changes nothing, and no key is shown.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if output != "text" && output != "json" {
