@@ -41,10 +41,10 @@ func BenchmarkDemand(b *testing.B) {
 	for _, p := range manyPolicies(100) {
 		policies = append(policies, Policy{Name: p.Name, Revision: p.Revision, Spec: p.Spec})
 	}
-	snap := newSnapshot(policies, 1)
+	snap := newSnapshot(policies, 1, new(recallBook))
 	b.ReportAllocs()
 	for b.Loop() {
-		snap.demand(phone())
+		snap.demand(phone(), terms{})
 	}
 }
 

@@ -24,6 +24,8 @@ type Certificate struct {
 	// Serial is lower-case hex.
 	Serial string
 	Key    CertificateKey
+	// Group is the device's in this epoch; empty once that has ended.
+	Group string
 	// Profile is the SHA-256 of the profile and the names it gave.
 	Profile [sha256.Size]byte
 	// Ordinal counts the certificates of one key, from 1.
@@ -60,6 +62,7 @@ type RevocationCode uint8
 // The codes in use.
 const (
 	CodeUnspecified          RevocationCode = 0
+	CodeSuperseded           RevocationCode = 4
 	CodeCessationOfOperation RevocationCode = 5
 )
 

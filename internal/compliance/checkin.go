@@ -18,6 +18,8 @@ type CheckInAnswer struct {
 	Revision string
 	// NextCheckIn is when the device should report again at the latest.
 	NextCheckIn time.Time
+	// At is when it is given.
+	At time.Time
 }
 
 // CheckIn hears the caller's report and judges it. A report older than the
@@ -48,14 +50,18 @@ func (s *Service) hear(ctx context.Context, c *checkIn) (CheckInAnswer, error) {
 		if slot.state.Epoch > c.device.Epoch {
 			return CheckInAnswer{}, ErrEnrollmentEnded
 		}
-		c.manifest, c.generation = snap.demand(c.device).manifest, snap.generation
+		d, err := s.demand(ctx, snap, c.device)
+		if err != nil {
+			return CheckInAnswer{}, err
+		}
+		c.manifest, c.generation = d.manifest, snap.generation
 		next := c.judge(&slot.state)
 		stored, err := s.keep(ctx, slot, next)
 		if err != nil {
 			return CheckInAnswer{}, err
 		}
 		if stored {
-			return s.answer(&next.write.State.Verdict, c.manifest, c.now), nil
+			return s.answer(&next.write.State.Verdict, c.manifest), nil
 		}
 		// Another server stored a report of this device meanwhile.
 		if try == maxTries {
@@ -69,13 +75,13 @@ func (s *Service) load(ctx context.Context, slot *slot, id device.ID) (*snapshot
 	if slot.loaded {
 		return s.catalog.latest(ctx)
 	}
-	state, generation, err := s.config.Reports.State(ctx, id)
+	state, marks, err := s.config.Reports.State(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	state.Device = id
 	slot.state, slot.loaded = state, true
-	return s.catalog.at(ctx, generation)
+	return s.catalog.at(ctx, marks)
 }
 
 // keep stores what a judgement has changed. It is false where the stored state
@@ -98,7 +104,15 @@ func (s *Service) keep(ctx context.Context, slot *slot, o *outcome) (bool, error
 		return false, err
 	}
 	slot.written(&o.write.State)
+	s.retired(&o.write)
 	return true, nil
+}
+
+// retired lets what follows know that a write may have recalled certificates.
+func (s *Service) retired(w *Write) {
+	if w.Retirement != nil && w.Retirement.Recall {
+		s.catalog.forget()
+	}
 }
 
 // written notes that the database has the state. The caller holds the lock.
@@ -107,12 +121,13 @@ func (s *slot) written(state *State) {
 	s.state.Version++
 }
 
-func (s *Service) answer(v *Verdict, m *Manifest, now time.Time) CheckInAnswer {
+func (s *Service) answer(v *Verdict, m *Manifest) CheckInAnswer {
+	now := s.now()
 	next := now.Add(s.config.Limits.CheckInEvery)
 	if !v.ChangesAt.IsZero() && v.ChangesAt.Before(next) {
 		next = v.ChangesAt
 	}
-	return CheckInAnswer{Verdict: *v, Revision: m.Revision(), NextCheckIn: next}
+	return CheckInAnswer{Verdict: *v, Revision: m.Revision(), NextCheckIn: next, At: now}
 }
 
 // changeKind says what of a state has changed.
@@ -168,11 +183,12 @@ func (c *checkIn) judge(stored *State) *outcome {
 	next.Verdict = Evaluate(Evidence{
 		Manifest: c.manifest, Report: &next.Report, Previous: next.Verdict, Limits: c.limits,
 	}, c.now)
-	next.Generation = c.generation
+	next.Generation, next.Group = c.generation, c.device.Group
 	c.record(&o.write, &c.actor, before)
 	if !next.Verdict.sameSubstance(&stored.Verdict) {
 		o.change = substance
 	}
+	c.retire(stored, o)
 	return o
 }
 

@@ -96,6 +96,17 @@ func appendAssignment(b []byte, a Assignment) []byte {
 	return appendFlag(appendText(appendNumber(b, a.Kind), a.Name), a.Exclude)
 }
 
+func appendLease(b []byte, l Lease) []byte {
+	b = appendNumber(b, l.Number)
+	b = appendNumber(b, uint64(max(0, l.LockAfter)))
+	return appendNumber(b, uint64(max(0, l.WipeAfter)))
+}
+
+// appendRevokedKey encodes what the device is told.
+func appendRevokedKey(b []byte, k RevokedKey) []byte {
+	return appendText(appendText(b, k.Alias), k.SHA256)
+}
+
 func appendConflict(b []byte, c Conflict) []byte {
 	return appendText(appendTexts(appendText(b, c.Setting), c.Policies), c.Detail)
 }

@@ -13,6 +13,10 @@ const (
 	ReasonTemplateInvalid = "TEMPLATE_INVALID"
 	// ReasonKeyRevoked: the certificate for this key was revoked.
 	ReasonKeyRevoked = "KEY_REVOKED"
+	// ReasonTooManyCertificates: the device has as many for the alias as it may.
+	ReasonTooManyCertificates = "TOO_MANY_CERTIFICATES"
+	// ReasonNoDevice: the device is not on record.
+	ReasonNoDevice = "NO_DEVICE"
 	// ReasonEnrollmentEnded: the enrolment the call speaks for is over.
 	ReasonEnrollmentEnded = "ENROLLMENT_ENDED"
 )
@@ -27,9 +31,18 @@ var (
 		"a template gives no valid name for this device")
 	ErrKeyRevoked = fault.New(fault.Refused, ReasonKeyRevoked,
 		"the certificate for this key was revoked: make a new key")
+	ErrTooManyCertificates = fault.New(fault.Refused, ReasonTooManyCertificates,
+		"the device has %d certificates for the alias that have not ended: report the one installed, which ends those before it, or have some revoked",
+		MaxLiveCertificates)
+	// ErrNoDevice is also said of a device that is none of the caller's business.
+	ErrNoDevice        = fault.New(fault.NotFound, ReasonNoDevice, "no such device")
 	ErrEnrollmentEnded = fault.New(fault.Denied, ReasonEnrollmentEnded,
 		"the enrolment has ended")
 )
+
+func errNoCertificate(serial string) error {
+	return fault.New(fault.NotFound, "", "no client certificate %q", serial)
+}
 
 func errNoPolicy(name string) error {
 	return fault.New(fault.NotFound, "", "no policy %q", name)

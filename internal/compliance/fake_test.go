@@ -3,14 +3,7 @@ package compliance
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,17 +24,22 @@ type world struct {
 	revisions   map[string][]Policy
 	deleted     map[string]bool
 	generation  uint64
+	recalled    []Recall
+	leases      map[string]Lease
 	states      map[device.ID]State
 	ended       map[device.ID]device.Epoch
 	issued      []Certificate
 	list        ListInfo
 	listDER     []byte
 	revocations uint64
+	retirements int
 	entries     []audit.Entry
 	serial      int64
 
 	rings, calls atomic.Int64  // calls counts what reached the store
 	fail         error         // what the next store calls return
+	leaseless    error         // what the next lease calls return
+	blind        error         // what the next look at a device returns
 	gate         chan struct{} // where there is one, store calls wait for it
 }
 
@@ -55,7 +53,7 @@ func newWorld() *world {
 
 func (w *world) service(cache bool) *Service {
 	return New(Config{
-		Policies: w, Reports: w, Certificates: w, Revocations: w, Devices: w, Authority: w, Bell: w,
+		Policies: w, Reports: w, Certificates: w, Revocations: w, Devices: w, Authority: w, Bell: w, Leases: w,
 		Now: func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }, Cache: cache,
 	})
 }
@@ -83,16 +81,43 @@ func (w *world) Facts(_ context.Context, id device.ID) (Device, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d, ok := w.devices[id]
+	if w.blind != nil {
+		return Device{}, w.blind
+	}
 	if !ok {
 		return Device{}, fault.New(fault.NotFound, "", "no device %s", id)
 	}
 	return d, nil
 }
 
-func (w *world) Generation(context.Context) (uint64, error) {
+// Lease is no store call: leases are in memory.
+func (w *world) Lease(_ context.Context, group string) (Lease, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.leases[group], w.leaseless
+}
+
+func (w *world) marks() Marks {
+	return Marks{Generation: w.generation, Recalls: uint64(len(w.recalled))}
+}
+
+func (w *world) Marks(context.Context) (Marks, error) {
 	unlock, err := w.begin()
 	defer unlock()
-	return w.generation, err
+	return w.marks(), err
+}
+
+func (w *world) Recalls(_ context.Context, last uint64) ([]Recall, error) {
+	unlock, err := w.begin()
+	defer unlock()
+	return slices.Clone(w.recalled[min(last, uint64(len(w.recalled))):]), err
+}
+
+// recall recalls a revoked certificate.
+func (w *world) recall(c Certificate) {
+	w.recalled = append(w.recalled, Recall{
+		Number: uint64(len(w.recalled) + 1), Key: c.Key, Serial: c.Serial, At: c.Revocation.At,
+	})
 }
 
 func (w *world) Live(context.Context) ([]Policy, uint64, error) {
@@ -152,12 +177,12 @@ func (w *world) Delete(_ context.Context, name string, revision uint64, e audit.
 	return nil
 }
 
-func (w *world) State(_ context.Context, id device.ID) (State, uint64, error) {
+func (w *world) State(_ context.Context, id device.ID) (State, Marks, error) {
 	unlock, err := w.begin()
 	defer unlock()
 	s := w.states[id]
 	s.Device = id
-	return s, w.generation, err
+	return s, w.marks(), err
 }
 
 func (w *world) Save(ctx context.Context, write Write) (bool, error) {
@@ -181,8 +206,57 @@ func (w *world) SaveAll(_ context.Context, writes []Write) ([]bool, error) {
 		next.Version++
 		w.states[next.Device], saved[i] = next, true
 		w.entries = append(w.entries, write.Entries...)
+		if write.Retirement != nil {
+			w.retirements++
+			w.retire(next, *write.Retirement)
+		}
 	}
 	return saved, nil
+}
+
+func (w *world) retire(s State, r Retirement) {
+	var live []LiveCertificate
+	for _, c := range w.issued {
+		if c.Key.Device == s.Device && c.Key.Epoch == s.Epoch && c.Revocation == nil && c.NotAfter.After(r.At) {
+			live = append(live, LiveCertificate{Sequence: c.Sequence, Serial: c.Serial, Alias: c.Key.Alias})
+		}
+	}
+	for _, ended := range r.Decide(live) {
+		for i := range w.issued {
+			if c := &w.issued[i]; c.Serial == ended.Serial {
+				c.Revocation = &ended.Revocation
+				w.revocations++
+				w.entries = append(w.entries, ended.Entry)
+				if ended.Recall {
+					w.recall(*c)
+				}
+			}
+		}
+	}
+}
+
+func (w *world) WorkApps(_ context.Context, ids []device.ID) (map[device.ID][]WorkApp, error) {
+	unlock, err := w.begin()
+	defer unlock()
+	apps := make(map[device.ID][]WorkApp)
+	for _, id := range ids {
+		if s, found := w.states[id]; found {
+			apps[id] = s.Report.Posture.WorkApps
+		}
+	}
+	return apps, err
+}
+
+func (w *world) Standings(_ context.Context, ids []device.ID, groups []string) ([]DeviceStanding, error) {
+	unlock, err := w.begin()
+	defer unlock()
+	var list []DeviceStanding
+	for _, id := range slices.Sorted(slices.Values(ids)) {
+		if s, found := w.states[id]; found && (groups == nil || slices.Contains(groups, s.Group)) {
+			list = append(list, DeviceStanding{Device: id, Standing: s.Verdict.Standing, Since: s.Verdict.Since})
+		}
+	}
+	return list, err
 }
 
 func (w *world) Due(_ context.Context, d Due) ([]device.ID, error) {
@@ -191,7 +265,8 @@ func (w *world) Due(_ context.Context, d Due) ([]device.ID, error) {
 	var ids []device.ID
 	for _, id := range slices.Sorted(maps.Keys(w.states)) {
 		s := w.states[id]
-		turned := !s.Verdict.ChangesAt.IsZero() && !s.Verdict.ChangesAt.After(d.Until)
+		turned := !s.Verdict.ChangesAt.IsZero() && !s.Verdict.ChangesAt.After(d.Until) ||
+			!s.RetireAt.IsZero() && !s.RetireAt.After(d.Until)
 		if id > d.After && len(ids) < d.Limit && (turned || s.Generation < d.Generation) {
 			ids = append(ids, id)
 		}
@@ -207,158 +282,6 @@ func (w *world) Forget(_ context.Context, id device.ID, epoch device.Epoch) erro
 	}
 	return err
 }
-
-func (w *world) Latest(_ context.Context, k CertificateKey) (Certificate, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	for _, c := range slices.Backward(w.issued) {
-		if c.Key == k {
-			return c, err
-		}
-	}
-	return Certificate{}, cmp.Or[error](err, fault.New(fault.NotFound, "", "no such record"))
-}
-
-func (w *world) Record(_ context.Context, c Certificate, e audit.Entry) error {
-	unlock, err := w.begin()
-	defer unlock()
-	if err != nil {
-		return err
-	}
-	if c.Key.Epoch <= w.ended[c.Key.Device] {
-		return ErrEnrollmentEnded
-	}
-	for _, old := range w.issued {
-		if old.Key == c.Key && old.Ordinal == c.Ordinal {
-			return fault.New(fault.Conflict, "", "taken")
-		}
-	}
-	c.Sequence = uint64(len(w.issued) + 1)
-	w.issued = append(w.issued, c)
-	w.entries = append(w.entries, e)
-	return nil
-}
-
-func (w *world) Issued(_ context.Context, id device.ID, before uint64, limit int) ([]Certificate, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	var list []Certificate
-	for _, c := range slices.Backward(w.issued) {
-		if (id == "" || c.Key.Device == id) && (before == 0 || c.Sequence < before) && len(list) < limit {
-			list = append(list, c)
-		}
-	}
-	return list, err
-}
-
-func (w *world) Revoke(_ context.Context, serial string, r Revocation, e audit.Entry) (Certificate, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	for i := range w.issued {
-		c := &w.issued[i]
-		if c.Serial != serial {
-			continue
-		}
-		if c.Revocation == nil {
-			c.Revocation = &r
-			w.revocations++
-			w.entries = append(w.entries, e)
-		}
-		return *c, err
-	}
-	return Certificate{}, cmp.Or[error](err, fault.New(fault.NotFound, "", "no such record"))
-}
-
-func (w *world) EndEpoch(_ context.Context, id device.ID, epoch device.Epoch, r Revocation, e audit.Entry) error {
-	unlock, err := w.begin()
-	defer unlock()
-	if err != nil || epoch <= w.ended[id] {
-		return err
-	}
-	w.ended[id] = epoch
-	for i := range w.issued {
-		if c := &w.issued[i]; c.Key.Device == id && c.Key.Epoch <= epoch && c.Revocation == nil {
-			c.Revocation = &r
-			w.revocations++
-		}
-	}
-	if w.states[id].Epoch <= epoch {
-		delete(w.states, id)
-	}
-	w.entries = append(w.entries, e)
-	return nil
-}
-
-func (w *world) ListInfo(context.Context) (ListInfo, uint64, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	return w.list, w.revocations, err
-}
-
-func (w *world) ListDER(_ context.Context, number uint64) ([]byte, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	if number != w.list.Number {
-		return nil, fault.New(fault.NotFound, "", "no such record")
-	}
-	return w.listDER, err
-}
-
-func (w *world) Revoked(_ context.Context, expiringAfter time.Time) ([]Revoked, error) {
-	unlock, err := w.begin()
-	defer unlock()
-	var list []Revoked
-	for _, c := range w.issued {
-		if c.Revocation != nil && c.NotAfter.After(expiringAfter) {
-			list = append(list, Revoked{Serial: c.Serial, At: c.Revocation.At, Code: c.Revocation.Code})
-		}
-	}
-	return list, err
-}
-
-func (w *world) SaveList(_ context.Context, info ListInfo, der []byte) error {
-	unlock, err := w.begin()
-	defer unlock()
-	if info.Number != w.list.Number+1 {
-		return fault.New(fault.Conflict, "", "moved")
-	}
-	w.list, w.listDER = info, der
-	return err
-}
-
-func (w *world) ParseCSR(der []byte) (*x509.CertificateRequest, error) {
-	csr, err := x509.ParseCertificateRequest(der)
-	if err != nil {
-		return nil, fault.InvalidField("certificate_request", "%v", err)
-	}
-	return csr, nil
-}
-
-var testKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-func (w *world) IssueProfile(t CertificateTemplate) (IssuedCertificate, error) {
-	w.mu.Lock()
-	w.serial++
-	serial := w.serial
-	w.mu.Unlock()
-	c := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: t.Subject, NotBefore: t.NotBefore, NotAfter: t.NotAfter}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, t.PublicKey, testKey())
-	if err != nil {
-		return IssuedCertificate{}, err
-	}
-	return IssuedCertificate{
-		Chain: [][]byte{der}, Serial: fmt.Sprintf("%x", serial), NotBefore: t.NotBefore, NotAfter: t.NotAfter,
-	}, nil
-}
-
-// CRL writes the list as text: what it says is what is tested.
-func (w *world) CRL(l RevocationList) ([]byte, error) { return json.Marshal(l) }
 
 // standings are the changes of standing in the record.
 func (w *world) standings() []string {

@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -52,6 +53,12 @@ func callerOf(d Device) identity.Caller {
 		Kind: identity.Device, Device: d.ID, Epoch: d.Epoch, Ownership: d.Ownership, Mode: d.Mode,
 		Group: d.Group, User: d.User, RequestID: "request-1",
 	}
+}
+
+// adminContext is that of an administrator, who reaches these groups; every
+// group where none is named.
+func adminContext(t testing.TB, groups ...string) context.Context {
+	return identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "ann", Role: identity.Owner, Groups: groups})
 }
 
 func everyone() []Assignment { return []Assignment{{Kind: TargetAll}} }

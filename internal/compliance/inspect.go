@@ -17,10 +17,10 @@ type Inspection struct {
 	Report *Report
 }
 
-// Inspect judges a device now and shows on what. It changes nothing. NotFound
-// where there is no such device.
+// Inspect judges a device now and shows on what. It changes nothing. ErrNoDevice
+// where there is none that the caller reaches.
 func (s *Service) Inspect(ctx context.Context, id device.ID) (Inspection, error) {
-	facts, err := s.config.Devices.Facts(ctx, id)
+	facts, err := s.reached(ctx, id)
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -41,7 +41,10 @@ func (s *Service) Inspect(ctx context.Context, id device.ID) (Inspection, error)
 	if err != nil {
 		return Inspection{}, err
 	}
-	d := snap.demand(facts)
+	d, err := s.demand(ctx, snap, facts)
+	if err != nil {
+		return Inspection{}, err
+	}
 	i := Inspection{Manifest: d.manifest, Policies: d.policies}
 	e := Evidence{Manifest: d.manifest, Limits: s.config.Limits}
 	if state.Version > 0 && state.Epoch == facts.Epoch {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ringfence/internal/audit"
-	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
@@ -19,14 +18,19 @@ import (
 // DER, leaf first, without the root.
 //
 // Errors: NotFound (no such alias), Invalid on certificate_request,
-// ErrTemplateEmpty, ErrTemplateInvalid, ErrKeyRevoked, ErrEnrollmentEnded.
+// ErrTemplateEmpty, ErrTemplateInvalid, ErrKeyRevoked, ErrTooManyCertificates,
+// ErrEnrollmentEnded.
 func (s *Service) IssueCertificate(ctx context.Context, caller identity.Caller, alias string, request []byte) ([][]byte, error) {
 	snap, err := s.catalog.latest(ctx)
 	if err != nil {
 		return nil, err
 	}
 	facts := factsOf(caller)
-	profile, found := snap.demand(facts).manifest.Certificate(alias)
+	d, err := s.demand(ctx, snap, facts)
+	if err != nil {
+		return nil, err
+	}
+	profile, found := d.manifest.Certificate(alias)
 	if !found {
 		return nil, fault.New(fault.NotFound, "", "the manifest asks for no client certificate %q", alias)
 	}
@@ -34,7 +38,7 @@ func (s *Service) IssueCertificate(ctx context.Context, caller identity.Caller, 
 	if err != nil {
 		return nil, err
 	}
-	i := issuance{profile: profile, now: s.now(), key: CertificateKey{
+	i := issuance{profile: profile, group: caller.Group, now: s.now(), key: CertificateKey{
 		Device: caller.Device, Epoch: caller.Epoch, Alias: alias, SHA256: sha256.Sum256(csr.RawSubjectPublicKeyInfo),
 	}}
 	if err := i.plan(facts, csr); err != nil {
@@ -53,6 +57,7 @@ func (s *Service) IssueCertificate(ctx context.Context, caller identity.Caller, 
 // issuance is one certificate on its way.
 type issuance struct {
 	profile  CertificateProfile
+	group    string
 	key      CertificateKey
 	template CertificateTemplate
 	digest   [sha256.Size]byte
@@ -82,7 +87,7 @@ func (s *Service) issueOnce(ctx context.Context, i issuance) ([][]byte, error) {
 		return nil, err
 	}
 	c := Certificate{
-		Serial: issued.Serial, Key: i.key, Profile: i.digest, Ordinal: last.Ordinal + 1,
+		Serial: issued.Serial, Key: i.key, Group: i.group, Profile: i.digest, Ordinal: last.Ordinal + 1,
 		Subject: i.template.Subject.String(), Chain: issued.Chain,
 		NotBefore: storedTime(issued.NotBefore), NotAfter: storedTime(issued.NotAfter),
 	}
@@ -93,10 +98,4 @@ func (s *Service) issueOnce(ctx context.Context, i issuance) ([][]byte, error) {
 		return nil, err
 	}
 	return c.Chain, nil
-}
-
-// ListCertificates gives up to limit certificates, newest first, of one device
-// or of all (""), older than the sequence number before (0: from the newest).
-func (s *Service) ListCertificates(ctx context.Context, id device.ID, before uint64, limit int) ([]Certificate, error) {
-	return s.config.Certificates.Issued(ctx, id, before, limit)
 }

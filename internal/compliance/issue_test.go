@@ -48,7 +48,7 @@ func TestIssueCertificate(t *testing.T) {
 	if changed := issue(csr); changed != "4" {
 		t.Errorf("another profile gives %s", changed)
 	}
-	if _, err := s.RevokeCertificate(t.Context(), "4", "lost"); err != nil {
+	if _, err := s.RevokeCertificate(adminContext(t), "4", "lost"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.IssueCertificate(t.Context(), caller, "wifi", csr); !errors.Is(err, ErrKeyRevoked) {
@@ -145,7 +145,7 @@ func TestRevocationList(t *testing.T) {
 	}
 	w.advance(time.Hour)
 	for range 2 {
-		if _, err := s.RevokeCertificate(t.Context(), "1", "lost"); err != nil {
+		if _, err := s.RevokeCertificate(adminContext(t), "1", "lost"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,6 +161,6 @@ func TestRevocationList(t *testing.T) {
 	if got := list(); len(got.Revoked) != 0 {
 		t.Errorf("long after its end a certificate is still listed: %+v", got)
 	}
-	_, err := s.RevokeCertificate(t.Context(), "ff", "lost")
+	_, err := s.RevokeCertificate(adminContext(t), "ff", "lost")
 	wantFault(t, err, fault.NotFound, "")
 }

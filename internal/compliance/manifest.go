@@ -1,13 +1,17 @@
 package compliance
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"slices"
+	"strings"
 )
 
 // Manifest is everything asked of one device, merged. It is made by Compile
-// and never changed.
+// and never changed. Lease and RevokedKeys are not of policies: Compile leaves
+// them empty.
 type Manifest struct {
 	// Pins holds at most one rule a scope, by scope.
 	Pins []PinRule
@@ -20,6 +24,11 @@ type Manifest struct {
 	// Conflicts are settings that could not be merged, in the order of their
 	// settings. They are left out above.
 	Conflicts []Conflict
+	// Lease is zero for none.
+	Lease Lease
+	// RevokedKeys are keys of Certificates that the device must destroy, in the
+	// order of their aliases, then of their digests.
+	RevokedKeys []RevokedKey
 
 	revision string
 	// rootDigests are the SHA-256 of TrustedRoots, hex, one for each.
@@ -48,6 +57,55 @@ func (m *Manifest) Certificate(alias string) (CertificateProfile, bool) {
 		}
 	}
 	return CertificateProfile{}, false
+}
+
+// aliases are those of Certificates.
+func (m *Manifest) aliases() []string {
+	aliases := make([]string, len(m.Certificates))
+	for i, c := range m.Certificates {
+		aliases[i] = c.Alias
+	}
+	return aliases
+}
+
+// revoked gives the revocation of an installed certificate; nil where it is not
+// revoked.
+func (m *Manifest) revoked(c InstalledCertificate) *RevokedKey {
+	for i := range m.RevokedKeys {
+		if r := &m.RevokedKeys[i]; r.Alias == c.Alias && r.Serial == c.Serial {
+			return r
+		}
+	}
+	return nil
+}
+
+// under is the manifest with what is asked of one device beside the policies.
+func (m *Manifest) under(t terms) *Manifest {
+	keys := m.revokedKeys(t.recalls)
+	if t.lease == (Lease{}) && len(keys) == 0 {
+		return m
+	}
+	own := *m
+	own.Lease, own.RevokedKeys = t.lease, keys
+	own.revise()
+	return &own
+}
+
+// revokedKeys are the recalls of what the manifest asks for.
+func (m *Manifest) revokedKeys(recalls []Recall) []RevokedKey {
+	var keys []RevokedKey
+	for _, r := range slices.Backward(recalls) {
+		if _, asked := m.Certificate(r.Key.Alias); !asked || len(keys) == maxRevokedKeys {
+			continue
+		}
+		keys = append(keys, RevokedKey{
+			Alias: r.Key.Alias, SHA256: hex.EncodeToString(r.Key.SHA256[:]), Serial: r.Serial, At: r.At,
+		})
+	}
+	slices.SortFunc(keys, func(a, b RevokedKey) int {
+		return cmp.Or(strings.Compare(a.Alias, b.Alias), strings.Compare(a.SHA256, b.SHA256), strings.Compare(a.Serial, b.Serial))
+	})
+	return keys
 }
 
 // asks reports whether the manifest asks for a setting.
@@ -98,9 +156,13 @@ func (m *Manifest) seal() {
 	for i, r := range m.TrustedRoots {
 		m.rootDigests[i] = rootDigest(r.CertificatePEM)
 	}
-	if len(m.Pins)+len(m.TrustedRoots)+len(m.Certificates)+len(m.VPNs)+len(m.Conflicts) == 0 {
-		return
+	if len(m.Pins)+len(m.TrustedRoots)+len(m.Certificates)+len(m.VPNs)+len(m.Conflicts) > 0 {
+		m.revise()
 	}
+}
+
+// revise gives the manifest the revision of its content.
+func (m *Manifest) revise() {
 	sum := sha256.Sum256(m.encoded())
 	m.revision = hex.EncodeToString(sum[:])
 }
@@ -114,7 +176,15 @@ func (m *Manifest) encoded() []byte {
 	b = appendList(b, m.TrustedRoots, appendRoot)
 	b = appendList(b, m.Certificates, appendCertificate)
 	b = appendList(b, m.VPNs, appendVPN)
-	return appendList(b, m.Conflicts, appendConflict)
+	b = appendList(b, m.Conflicts, appendConflict)
+	// What most manifests do not have changes no revision of theirs.
+	if m.Lease != (Lease{}) {
+		b = appendLease(appendText(b, "lease"), m.Lease)
+	}
+	if len(m.RevokedKeys) > 0 {
+		b = appendList(appendText(b, "revoked keys"), m.RevokedKeys, appendRevokedKey)
+	}
+	return b
 }
 
 // rootDigest is the SHA-256 of a certificate, lower-case hex. What is no PEM,

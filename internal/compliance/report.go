@@ -37,6 +37,19 @@ type Posture struct {
 	TrustedRootSHA256 []string
 	// VPNs are unique by name.
 	VPNs []VPNState
+	// WorkApps are apps of the work side only, unique by package.
+	WorkApps []WorkApp
+}
+
+// WorkApp is one app of the work side.
+type WorkApp struct {
+	// Package is an Android package name.
+	Package string
+	// Version is the app's own name for it; may be empty.
+	Version string
+	// UnsyncedChanges counts the changes in the app that its server does not have
+	// yet: what a wipe would lose.
+	UnsyncedChanges uint32
 }
 
 // LockState is one screen lock.
@@ -111,6 +124,7 @@ func (r Report) Normalize() Report {
 	slices.SortFunc(p.Certificates, func(a, b InstalledCertificate) int { return strings.Compare(a.Alias, b.Alias) })
 	slices.Sort(p.TrustedRootSHA256)
 	slices.SortFunc(p.VPNs, func(a, b VPNState) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.WorkApps, func(a, b WorkApp) int { return strings.Compare(a.Package, b.Package) })
 	slices.SortFunc(r.Results, func(a, b SettingResult) int { return strings.Compare(a.Setting, b.Setting) })
 	return r
 }
@@ -125,14 +139,18 @@ func (r *Report) SameContent(o *Report) bool {
 func (p *Posture) Equal(o *Posture) bool {
 	return p.OSVersion == o.OSVersion && p.SecurityPatchLevel == o.SecurityPatchLevel &&
 		slices.Equal(p.TrustedRootSHA256, o.TrustedRootSHA256) && slices.Equal(p.VPNs, o.VPNs) &&
+		slices.Equal(p.WorkApps, o.WorkApps) && sameCertificates(p.Certificates, o.Certificates) &&
 		slices.EqualFunc(p.Locks, o.Locks, func(a, b LockState) bool {
 			same := a.ChangedAt.Equal(b.ChangedAt)
 			a.ChangedAt, b.ChangedAt = time.Time{}, time.Time{}
 			return same && a == b
-		}) &&
-		slices.EqualFunc(p.Certificates, o.Certificates, func(a, b InstalledCertificate) bool {
-			return a.Alias == b.Alias && a.Serial == b.Serial && a.NotAfter.Equal(b.NotAfter)
 		})
+}
+
+func sameCertificates(a, b []InstalledCertificate) bool {
+	return slices.EqualFunc(a, b, func(a, b InstalledCertificate) bool {
+		return a.Alias == b.Alias && a.Serial == b.Serial && a.NotAfter.Equal(b.NotAfter)
+	})
 }
 
 // Validate checks a normalized report. Its error is an Invalid fault that
@@ -153,6 +171,7 @@ func (r *Report) Validate(now time.Time) error {
 		once("posture.client_certificates", p.Certificates, func(c InstalledCertificate) string { return c.Alias }),
 		once("posture.trusted_root_sha256", p.TrustedRootSHA256, func(s string) string { return s }),
 		once("posture.vpns", p.VPNs, func(v VPNState) string { return v.Name }),
+		once("posture.work_apps", p.WorkApps, func(a WorkApp) string { return a.Package }),
 		once("results", r.Results, func(s SettingResult) string { return s.Setting }),
 	} {
 		if problem != nil {

@@ -10,16 +10,42 @@ import (
 	"ringfence/internal/fault"
 )
 
-// RevokeCertificate puts a certificate on the revocation list and gives it as
-// it is now. One that is on it already keeps its first reason. NotFound where
-// there is none.
+const actionRevoke = "compliance.certificate.revoke"
+
+// RevokeCertificate puts a certificate on the revocation list, recalls it from
+// its device, and gives it as it is now. One that is on the list already keeps
+// its first reason. NotFound where there is none that the caller reaches.
 func (s *Service) RevokeCertificate(ctx context.Context, serial, reason string) (Certificate, error) {
-	e := audit.By(ctx, "compliance.certificate.revoke", "certificate/"+serial, reason)
-	c, err := s.config.Certificates.Revoke(ctx, serial, Revocation{At: s.now(), Code: CodeUnspecified, Reason: reason}, e)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return Certificate{}, fault.New(fault.NotFound, "", "no client certificate %q", serial)
+	known, err := s.config.Certificates.Certificate(ctx, serial)
+	if err == nil {
+		err = s.reach(ctx, known.Key.Device)
 	}
-	return c, err
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return Certificate{}, errNoCertificate(serial)
+	}
+	if err != nil {
+		return Certificate{}, err
+	}
+	c, err := s.config.Certificates.Revoke(ctx, serial, Revocation{At: s.now(), Code: CodeUnspecified, Reason: reason},
+		audit.By(ctx, actionRevoke, "certificate/"+serial, reason))
+	// Even an error may hide a change: what is remembered is not trusted.
+	s.catalog.forget()
+	if err != nil {
+		return Certificate{}, err
+	}
+	s.judgeAgain(ctx, c.Key.Device)
+	s.config.Bell.Ring(c.Key.Device)
+	return c, nil
+}
+
+// judgeAgain brings a device's stored verdict up to date now. The store has made
+// the device due: what fails here is for the next Sweep.
+func (s *Service) judgeAgain(ctx context.Context, id device.ID) {
+	now := s.now()
+	_ = s.upkeepAll(ctx, []device.ID{id}, func(slot *slot, id device.ID) (Write, bool, error) {
+		slot.state.Generation = 0 // due in memory as well, or a flush would undo it
+		return s.rejudge(ctx, slot, id, now)
+	})
 }
 
 // EnrollmentEnded revokes every certificate of a device's epochs up to this
@@ -32,7 +58,11 @@ func (s *Service) EnrollmentEnded(ctx context.Context, id device.ID, epoch devic
 	defer slot.unload()
 	e := audit.By(ctx, "compliance.enrollment.end", "device/"+string(id), fmt.Sprintf("epoch %d: %s", epoch, reason))
 	r := Revocation{At: s.now(), Code: CodeCessationOfOperation, Reason: reason}
-	return s.config.Certificates.EndEpoch(ctx, id, epoch, r, e)
+	if err := s.config.Certificates.EndEpoch(ctx, id, epoch, r, e); err != nil {
+		return err
+	}
+	s.catalog.recalls.drop(id, epoch)
+	return nil
 }
 
 // listCache keeps the bytes of the last revocation list.

@@ -9,6 +9,9 @@ import (
 
 const day = 24 * time.Hour
 
+// ruleManifest is the rule that the newest manifest is applied.
+const ruleManifest = "manifest.revision"
+
 // judgeEvidence: the report must not be too old.
 func (j *judgement) judgeEvidence() {
 	stale := j.Report.ObservedAt.Add(j.Limits.EvidenceAge)
@@ -27,7 +30,7 @@ func (j *judgement) judgeEvidence() {
 func (j *judgement) judgeManifest() {
 	if asked := j.Manifest.Revision(); asked != j.Report.AppliedRevision {
 		j.excuse(Finding{
-			Rule:     "manifest.revision",
+			Rule:     ruleManifest,
 			Expected: orNone(asked),
 			Actual:   orNone(j.Report.AppliedRevision),
 			Remedy:   "keep the phone online: the work agent applies the new settings by itself",
@@ -70,6 +73,11 @@ func (j *judgement) judgeRoots() {
 }
 
 // judgeCertificates: each client certificate must be there and valid.
+//
+// A revoked one counts at once, without the grace that a new manifest has: it
+// was good until somebody had a reason to distrust it, and whoever asks the
+// revocation list turns it away from now on, so that the verdict must not say
+// otherwise. A phone that is online cures it within a minute.
 func (j *judgement) judgeCertificates() {
 	for _, c := range j.Manifest.Certificates {
 		i := slices.IndexFunc(j.Report.Posture.Certificates, func(i InstalledCertificate) bool { return i.Alias == c.Alias })
@@ -77,7 +85,14 @@ func (j *judgement) judgeCertificates() {
 			j.miss(certificateFinding(c.Alias, "not installed"))
 			continue
 		}
-		if expires := j.Report.Posture.Certificates[i].NotAfter; j.passed(expires) {
+		installed := j.Report.Posture.Certificates[i]
+		if r := j.Manifest.revoked(installed); r != nil {
+			f := certificateFinding(c.Alias, "revoked on "+r.At.Format(time.RFC3339))
+			f.Remedy = "keep the phone online: the work agent makes a new key and obtains another certificate"
+			j.find(f, r.At)
+			continue
+		}
+		if expires := installed.NotAfter; j.passed(expires) {
 			j.find(certificateFinding(c.Alias, "expired "+expires.Format(time.RFC3339)), expires)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"ringfence/internal/identity"
 )
 
-// Config says what a Service is made of. All but Limits and Cache is required.
+// Config says what a Service is made of. All but Leases, Limits and Cache is
+// required.
 type Config struct {
 	Policies     Policies
 	Reports      Reports
@@ -18,6 +19,8 @@ type Config struct {
 	Devices      Devices
 	Authority    Authority
 	Bell         Bell
+	// Leases gives each group its lease; nil where there are none.
+	Leases Leases
 	// Now is the clock.
 	Now    func() time.Time
 	Limits Limits
@@ -45,7 +48,7 @@ func New(c Config) *Service {
 	c.Limits = c.Limits.withDefaults()
 	return &Service{
 		config:  c,
-		catalog: &catalog{policies: c.Policies, trusted: c.Cache},
+		catalog: &catalog{policies: c.Policies, recalled: c.Certificates, trusted: c.Cache},
 		memory: &memory{
 			trusted: c.Cache, max: maxRemembered,
 			slots: make(map[device.ID]*slot), unwritten: make(map[device.ID]struct{}),
@@ -58,7 +61,7 @@ type Desired struct {
 	// Revision is the manifest's; "" where nothing is asked.
 	Revision string
 	// Generation is the one of the policies it was compiled from: where it is
-	// the same as before, so is the revision.
+	// another, every device was rung.
 	Generation uint64
 }
 
@@ -69,10 +72,11 @@ func (s *Service) Desired(ctx context.Context, caller identity.Caller) (Desired,
 	if err != nil {
 		return Desired{}, err
 	}
-	return Desired{
-		Revision:   snap.demand(factsOf(caller)).manifest.Revision(),
-		Generation: snap.generation,
-	}, nil
+	d, err := s.demand(ctx, snap, factsOf(caller))
+	if err != nil {
+		return Desired{}, err
+	}
+	return Desired{Revision: d.manifest.Revision(), Generation: snap.generation}, nil
 }
 
 // Manifest gives what is asked of the caller.
@@ -81,7 +85,11 @@ func (s *Service) Manifest(ctx context.Context, caller identity.Caller) (*Manife
 	if err != nil {
 		return nil, err
 	}
-	return snap.demand(factsOf(caller)).manifest, nil
+	d, err := s.demand(ctx, snap, factsOf(caller))
+	if err != nil {
+		return nil, err
+	}
+	return d.manifest, nil
 }
 
 // factsOf are what a device's certificate says of it: it is enrolled.

@@ -387,7 +387,7 @@ func TestInspect(t *testing.T) {
 		w.apply(t, s, "b", Spec{Pins: []PinRule{{Scope: PinDevice}}, Assignments: everyone()})
 		w.apply(t, s, "a", Spec{Assignments: []Assignment{{Kind: TargetGroup, Name: "sales"}}})
 		w.apply(t, s, "c", Spec{Assignments: []Assignment{{Kind: TargetGroup, Name: "hr"}}})
-		silent, err := s.Inspect(t.Context(), "phone-0001")
+		silent, err := s.Inspect(adminContext(t), "phone-0001")
 		if err != nil || silent.Verdict.Standing != Unknown || silent.Report != nil {
 			t.Fatalf("before a report: %+v, %v", silent, err)
 		}
@@ -396,16 +396,16 @@ func TestInspect(t *testing.T) {
 		}
 		checkInAt(t, s, Report{AppliedRevision: silent.Manifest.Revision()}, t0)
 		w.advance(time.Hour)
-		heard, err := s.Inspect(t.Context(), "phone-0001")
+		heard, err := s.Inspect(adminContext(t), "phone-0001")
 		if err != nil || heard.Verdict.Standing != NonCompliant || heard.Report == nil || heard.Verdict.Findings[0].EvidenceAge != time.Hour {
 			t.Errorf("after a report: %+v, %v", heard, err)
 		}
-		_, err = s.Inspect(t.Context(), "phone-9999")
+		_, err = s.Inspect(adminContext(t), "phone-9999")
 		wantFault(t, err, fault.NotFound, "")
 		d := phone()
 		d.Enrolled = false
 		w.devices[d.ID] = d
-		gone, err := s.Inspect(t.Context(), d.ID)
+		gone, err := s.Inspect(adminContext(t), d.ID)
 		if err != nil || gone.Verdict.Standing != Unknown || gone.Manifest.Revision() != "" {
 			t.Errorf("after it left: %+v, %v", gone, err)
 		}

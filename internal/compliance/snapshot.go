@@ -18,6 +18,8 @@ const maxCached = 1 << 16
 type snapshot struct {
 	generation uint64
 	policies   []Named // by name
+	// recalls are shared by all snapshots: they only ever become more.
+	recalls *recallBook
 
 	// Who is included by what: indexes into policies, ascending.
 	all      []int
@@ -32,12 +34,15 @@ type snapshot struct {
 	sets    map[string]*demand
 }
 
-// class is what of a device the policies of a snapshot can tell apart. A group
-// that no policy speaks of is no different from none.
+// class is what of a device the policies of a snapshot can tell apart, and its
+// terms. A group that no policy speaks of is no different from none.
 type class struct {
 	mode        device.Mode
 	group, user string
 	device      device.ID
+	lease       Lease
+	// recall is the number of the device's last recall; 0 for none.
+	recall uint64
 }
 
 // demand is what is asked of a class of devices.
@@ -46,9 +51,10 @@ type demand struct {
 	policies []string
 }
 
-func newSnapshot(policies []Policy, generation uint64) *snapshot {
+func newSnapshot(policies []Policy, generation uint64, recalls *recallBook) *snapshot {
 	s := &snapshot{
 		generation: generation,
+		recalls:    recalls,
 		byGroup:    make(map[string][]int),
 		byUser:     make(map[string][]int),
 		byDevice:   make(map[device.ID][]int),
@@ -99,10 +105,14 @@ func (s *snapshot) classOf(d Device) class {
 	return c
 }
 
-// demand gives what is asked of a device. It compiles once for each set of
-// policies and mode.
-func (s *snapshot) demand(d Device) *demand {
+// demand gives what is asked of a device on its terms. It compiles once for each
+// set of policies and mode.
+func (s *snapshot) demand(d Device, t terms) *demand {
 	c := s.classOf(d)
+	c.lease = t.lease
+	if n := len(t.recalls); n > 0 {
+		c.device, c.recall = d.ID, t.recalls[n-1].Number
+	}
 	s.mu.RLock()
 	known := s.classes[c]
 	s.mu.RUnlock()
@@ -111,6 +121,9 @@ func (s *snapshot) demand(d Device) *demand {
 	}
 	applying := s.applying(Device{ID: c.device, Mode: c.mode, Group: c.group, User: c.user})
 	made := s.compiled(applying, c.mode)
+	if m := made.manifest.under(t); m != made.manifest {
+		made = &demand{manifest: m, policies: made.policies}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.classes) >= maxCached {

@@ -9,10 +9,18 @@ import (
 	"ringfence/internal/device"
 )
 
+// Marks say how far what is asked of devices has come.
+type Marks struct {
+	// Generation counts the policy changes ever made.
+	Generation uint64
+	// Recalls counts the recalls ever made.
+	Recalls uint64
+}
+
 // Policies keeps policies. Errors are faults.
 type Policies interface {
-	// Generation counts the policy changes ever made.
-	Generation(ctx context.Context) (uint64, error)
+	// Marks gives the marks, in one look.
+	Marks(ctx context.Context) (Marks, error)
 
 	// Live gives every policy that is not deleted, at its latest revision, by
 	// name, and a generation that is not newer than they are.
@@ -48,6 +56,11 @@ type State struct {
 	Generation uint64
 	Report     Report
 	Verdict    Verdict
+	// Group is the device's in this epoch.
+	Group string
+	// RetireAt is when certificates end that the manifest does not ask for, if
+	// the device has not applied it by then; zero where nothing waits for that.
+	RetireAt time.Time
 }
 
 // Write is a state to store, with what explains the change: an entry for each
@@ -56,11 +69,15 @@ type Write struct {
 	// State.Version is the version the change was made from.
 	State   State
 	Entries []audit.Entry
+	// Retirement revokes certificates of the device's epoch with it, each with
+	// its entry; nil for none.
+	Retirement *Retirement
 }
 
-// Due asks for devices whose verdict may have changed without a report.
+// Due asks for devices that something may have happened to without a report.
 type Due struct {
-	// Until is the time by which the verdict was to change.
+	// Until is the time by which the verdict was to change, or certificates were
+	// to end.
 	Until time.Time
 	// Generation: or the verdict was given by policies older than this.
 	Generation uint64
@@ -72,8 +89,8 @@ type Due struct {
 // Reports keeps the last report and verdict of each device. Errors are faults.
 type Reports interface {
 	// State gives the stored state (Version 0 where there is none) and the
-	// generation of the policies, in one look.
-	State(ctx context.Context, id device.ID) (State, uint64, error)
+	// marks, in one look.
+	State(ctx context.Context, id device.ID) (State, Marks, error)
 
 	// Save stores a state if the stored version is still the one it was made
 	// from; a report of the same epoch that is older than the stored one, or
@@ -90,30 +107,71 @@ type Reports interface {
 	// Forget drops the state of a device if it is of this epoch or an older
 	// one.
 	Forget(ctx context.Context, id device.ID, epoch device.Epoch) error
+
+	// WorkApps gives the work apps of the last report of each device that has
+	// one, in few queries however many they are.
+	WorkApps(ctx context.Context, ids []device.ID) (map[device.ID][]WorkApp, error)
+
+	// Standings gives the stored standings of those devices that have one, by
+	// id. With groups that is not nil: of those in one of them.
+	Standings(ctx context.Context, ids []device.ID, groups []string) ([]DeviceStanding, error)
+}
+
+// DeviceStanding is the verdict on one device in one word.
+type DeviceStanding struct {
+	Device   device.ID
+	Standing Standing
+	// Since is since when it holds.
+	Since time.Time
+}
+
+// CertificateQuery asks for one page of certificates, newest first.
+type CertificateQuery struct {
+	// Device is whose; "" for every device's.
+	Device device.ID
+	// Groups, where it is not nil, keeps to enrolments that last in one of them.
+	Groups []string
+	// Before is the sequence number to start behind; 0 begins with the newest.
+	Before uint64
+	Limit  int
+}
+
+// Recalls keeps the recalls of enrolments that last. Errors are faults.
+type Recalls interface {
+	// Recalls gives those with a greater number than last, by number. Whoever has
+	// seen a number sees every smaller one.
+	Recalls(ctx context.Context, last uint64) ([]Recall, error)
 }
 
 // Certificates keeps the client certificates that were issued. Errors are
 // faults.
 type Certificates interface {
-	// Latest gives the last certificate issued for a key. NotFound where there
-	// is none.
+	Recalls
+
+	// Latest gives the last certificate issued for a key, or, where one for it
+	// was recalled, that one. NotFound where there is none.
 	Latest(ctx context.Context, k CertificateKey) (Certificate, error)
 
 	// Record stores a certificate as the next one of its key. Conflict where
-	// its ordinal is taken; ErrEnrollmentEnded where the epoch has ended.
+	// its ordinal is taken; ErrEnrollmentEnded where the epoch has ended;
+	// ErrTooManyCertificates where MaxLiveCertificates of the alias neither are
+	// revoked nor had expired when it was made.
 	Record(ctx context.Context, c Certificate, e audit.Entry) error
 
-	// Issued gives up to limit certificates, newest first, of one device or of
-	// all (""), older than the sequence number before (0: from the newest).
-	Issued(ctx context.Context, id device.ID, before uint64, limit int) ([]Certificate, error)
+	// Certificate gives one by its serial number. NotFound where there is none.
+	Certificate(ctx context.Context, serial string) (Certificate, error)
 
-	// Revoke revokes a certificate and gives it. One that is revoked already
-	// stays as it is and nothing is recorded. NotFound where there is none.
+	// Issued gives a page of certificates.
+	Issued(ctx context.Context, q CertificateQuery) ([]Certificate, error)
+
+	// Revoke revokes a certificate, recalls it, makes its device due (see
+	// Reports.Due) and gives it. One that is revoked already stays as it is and
+	// nothing is recorded. NotFound where there is none.
 	Revoke(ctx context.Context, serial string, r Revocation, e audit.Entry) (Certificate, error)
 
 	// EndEpoch revokes every certificate of a device's epochs up to this one,
-	// drops its report and sees to it that Record takes no more of them. The
-	// second time it changes and records nothing.
+	// drops its report and its recalls, and sees to it that Record takes no more
+	// of them. The second time it changes and records nothing.
 	EndEpoch(ctx context.Context, id device.ID, epoch device.Epoch, r Revocation, e audit.Entry) error
 }
 

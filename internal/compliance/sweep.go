@@ -81,8 +81,12 @@ func (s *Service) rejudge(ctx context.Context, slot *slot, id device.ID, now tim
 		slot.unload()
 		return Write{}, false, s.config.Reports.Forget(ctx, id, epoch)
 	}
+	d, err := s.demand(ctx, snap, facts)
+	if err != nil {
+		return Write{}, false, err
+	}
 	c := checkIn{
-		device: facts, manifest: snap.demand(facts).manifest, generation: snap.generation,
+		device: facts, manifest: d.manifest, generation: snap.generation,
 		report: slot.state.Report, now: now, limits: s.config.Limits,
 		actor: audit.Entry{Actor: "server"},
 	}
@@ -122,6 +126,7 @@ func (s *Service) upkeepAll(ctx context.Context, ids []device.ID, change func(*s
 		switch {
 		case err == nil && saved[i]:
 			slot.written(&writes[i].State)
+			s.retired(&writes[i])
 		case err != nil && slot.dirty:
 			s.memory.markUnwritten(writes[i].State.Device) // to be tried again
 		default:

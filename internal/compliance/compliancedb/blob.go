@@ -8,7 +8,7 @@ import (
 )
 
 func encodeReport(rep compliance.Report) []byte {
-	w := &writer{b: append(make([]byte, 0, 512), codecVersion)}
+	w := &writer{b: append(make([]byte, 0, 512), reportVersion)}
 	w.time(rep.ObservedAt)
 	w.text(rep.Posture.OSVersion)
 	w.text(rep.Posture.SecurityPatchLevel)
@@ -37,11 +37,16 @@ func encodeReport(rep compliance.Report) []byte {
 		w.octet(byte(s.Status))
 		w.text(s.Detail)
 	})
+	writeList(w, rep.Posture.WorkApps, func(w *writer, a compliance.WorkApp) {
+		w.text(a.Package)
+		w.text(a.Version)
+		w.number(uint64(a.UnsyncedChanges))
+	})
 	return w.b
 }
 
 func decodeReport(b []byte) (compliance.Report, error) {
-	r := newReader(b)
+	r := newReader(b, reportVersion)
 	var rep compliance.Report
 	rep.ObservedAt = r.time()
 	rep.Posture.OSVersion = r.text()
@@ -63,6 +68,11 @@ func decodeReport(b []byte) (compliance.Report, error) {
 	rep.Results = readList(r, func(r *reader) compliance.SettingResult {
 		return compliance.SettingResult{Setting: r.text(), Status: compliance.ApplyStatus(r.octet()), Detail: r.text()}
 	})
+	if r.version > reportWithoutWorkApps {
+		rep.Posture.WorkApps = readList(r, func(r *reader) compliance.WorkApp {
+			return compliance.WorkApp{Package: r.text(), Version: r.text(), UnsyncedChanges: r.small()}
+		})
+	}
 	if err := r.end(); err != nil {
 		return compliance.Report{}, fmt.Errorf("read report: %w", err)
 	}
@@ -70,7 +80,7 @@ func decodeReport(b []byte) (compliance.Report, error) {
 }
 
 func encodeVerdict(v compliance.Verdict) []byte {
-	w := &writer{b: append(make([]byte, 0, 256), codecVersion)}
+	w := &writer{b: append(make([]byte, 0, 256), verdictVersion)}
 	w.octet(byte(v.Standing))
 	w.time(v.EvaluatedAt)
 	w.time(v.EvidenceAt)
@@ -89,7 +99,7 @@ func encodeVerdict(v compliance.Verdict) []byte {
 }
 
 func decodeVerdict(b []byte) (compliance.Verdict, error) {
-	r := newReader(b)
+	r := newReader(b, verdictVersion)
 	v := compliance.Verdict{
 		Standing: compliance.Standing(r.octet()), EvaluatedAt: r.time(), EvidenceAt: r.time(),
 		Since: r.time(), ChangesAt: r.time(),

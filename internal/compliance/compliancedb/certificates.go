@@ -31,6 +31,8 @@ type certificateRow struct {
 	RevokedAt        *int64
 	RevocationCode   *uint8
 	RevocationReason *string
+	DeviceGroup      *string
+	Recall           *uint64
 }
 
 // TableName is for gorm.
@@ -40,6 +42,7 @@ func (r certificateRow) certificate() (compliance.Certificate, error) {
 	c := compliance.Certificate{
 		Sequence: r.Sequence, Serial: r.Serial,
 		Key:     compliance.CertificateKey{Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Alias: r.Alias},
+		Group:   textOrEmpty(r.DeviceGroup),
 		Ordinal: r.Ordinal, Subject: r.Subject,
 		NotBefore: timeOf(r.NotBeforeAt), NotAfter: timeOf(r.NotAfterAt),
 	}
@@ -61,28 +64,40 @@ func (r certificateRow) certificate() (compliance.Certificate, error) {
 	return c, nil
 }
 
-// Latest gives the last certificate issued for a key.
+// Latest gives the last certificate issued for a key, or one that was recalled.
 func (s *Store) Latest(ctx context.Context, k compliance.CertificateKey) (compliance.Certificate, error) {
 	var r certificateRow
 	err := s.db.Read(ctx).
 		Where("device_id = ? AND epoch = ? AND alias = ? AND key_sha256 = ?",
 			string(k.Device), int64(k.Epoch), k.Alias, k.SHA256[:]).
-		Order("ordinal DESC").Take(&r).Error
+		Order("recall IS NULL, ordinal DESC").Take(&r).Error
 	if err != nil {
 		return compliance.Certificate{}, sqldb.Fault(err)
 	}
 	return r.certificate()
 }
 
+// Certificate gives one by its serial number.
+func (s *Store) Certificate(ctx context.Context, serial string) (compliance.Certificate, error) {
+	var r certificateRow
+	if err := s.db.Read(ctx).Where("serial = ?", serial).Take(&r).Error; err != nil {
+		return compliance.Certificate{}, sqldb.Fault(err)
+	}
+	return r.certificate()
+}
+
 const recordSQL = `INSERT INTO compliance_certificates
-	(serial, device_id, epoch, alias, key_sha256, ordinal, profile_sha256, subject, not_before_at, not_after_at, chain)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	(serial, device_id, epoch, alias, key_sha256, ordinal, profile_sha256, subject, not_before_at, not_after_at, chain, device_group)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const countLiveSQL = `SELECT COUNT(*) FROM compliance_certificates
+WHERE device_id = ? AND epoch = ? AND alias = ? AND revoked_at IS NULL AND not_after_at > ?`
 
 // Record stores a certificate as the next one of its key.
 func (s *Store) Record(ctx context.Context, c compliance.Certificate, e audit.Entry) error {
 	args := []any{
 		c.Serial, string(c.Key.Device), int64(c.Key.Epoch), c.Key.Alias, c.Key.SHA256[:], int64(c.Ordinal), c.Profile[:],
-		c.Subject, micros(c.NotBefore), micros(c.NotAfter), bytes.Join(c.Chain, nil),
+		c.Subject, micros(c.NotBefore), micros(c.NotAfter), bytes.Join(c.Chain, nil), textOrNull(c.Group),
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		ended, err := endedEpoch(tx, c.Key.Device)
@@ -91,6 +106,15 @@ func (s *Store) Record(ctx context.Context, c compliance.Certificate, e audit.En
 		}
 		if c.Key.Epoch <= ended {
 			return compliance.ErrEnrollmentEnded
+		}
+		var live int
+		err = tx.QueryRow(countLiveSQL,
+			[]any{string(c.Key.Device), int64(c.Key.Epoch), c.Key.Alias, micros(c.NotBefore)}, &live)
+		if err != nil {
+			return err
+		}
+		if live >= compliance.MaxLiveCertificates {
+			return compliance.ErrTooManyCertificates
 		}
 		if _, err := tx.Exec(recordSQL, args...); err != nil {
 			return err
@@ -113,14 +137,20 @@ ON CONFLICT (device_id) DO UPDATE SET epoch = old.epoch`, string(id))
 	return device.Epoch(epoch), err
 }
 
-// Issued gives certificates, newest first.
-func (s *Store) Issued(ctx context.Context, id device.ID, before uint64, limit int) ([]compliance.Certificate, error) {
-	q := s.db.Read(ctx).Order("sequence DESC").Limit(limit)
-	if id != "" {
-		q = q.Where("device_id = ?", string(id))
+// Issued gives a page of certificates.
+func (s *Store) Issued(ctx context.Context, query compliance.CertificateQuery) ([]compliance.Certificate, error) {
+	if query.Groups != nil && len(query.Groups) == 0 {
+		return nil, nil
 	}
-	if before != 0 {
-		q = q.Where("sequence < ?", int64(before))
+	q := s.db.Read(ctx).Order("sequence DESC").Limit(query.Limit)
+	if query.Device != "" {
+		q = q.Where("device_id = ?", string(query.Device))
+	}
+	if query.Groups != nil {
+		q = q.Where("device_group IN ?", query.Groups)
+	}
+	if query.Before != 0 {
+		q = q.Where("sequence < ?", int64(query.Before))
 	}
 	return certificates(q)
 }

@@ -45,7 +45,7 @@ var chain = sync.OnceValue(func() [][]byte {
 func certificate(serial string, id device.ID, epoch device.Epoch, ordinal uint64) compliance.Certificate {
 	return compliance.Certificate{
 		Serial: serial, Key: compliance.CertificateKey{Device: id, Epoch: epoch, Alias: "wifi", SHA256: sha256.Sum256([]byte("key"))},
-		Profile: sha256.Sum256([]byte("profile")), Ordinal: ordinal, Subject: `CN=a\,b`,
+		Profile: sha256.Sum256([]byte("profile")), Ordinal: ordinal, Subject: `CN=a\,b`, Group: "sales",
 		NotBefore: t0, NotAfter: t0.AddDate(0, 3, 0), Chain: chain(),
 	}
 }
@@ -87,7 +87,7 @@ func TestIssuedPages(t *testing.T) {
 		}
 		serials := func(id device.ID) (all []string) {
 			for before := uint64(0); ; {
-				page, err := s.Issued(t.Context(), id, before, 2)
+				page, err := s.Issued(t.Context(), compliance.CertificateQuery{Device: id, Before: before, Limit: 2})
 				ok(t, err)
 				if len(page) == 0 {
 					return all
@@ -187,7 +187,7 @@ func TestNoCertificateSlipsPastTheEnd(t *testing.T) {
 			})
 			wg.Wait()
 		}
-		all, err := s.Issued(t.Context(), "", 0, 100)
+		all, err := s.Issued(t.Context(), compliance.CertificateQuery{Limit: 100})
 		ok(t, err)
 		for _, c := range all {
 			if c.Revocation == nil {

@@ -13,8 +13,13 @@ import (
 // and its microseconds. A new field means a new version; old ones stay
 // readable.
 
-// codecVersion is the first octet of every blob.
-const codecVersion = 1
+// The versions, which are the first octet of every blob: that of new ones, and
+// that of reports from before there were work apps.
+const (
+	verdictVersion        = 1
+	reportVersion         = 2
+	reportWithoutWorkApps = 1
+)
 
 var errBlob = errors.New("stored blob is damaged")
 
@@ -43,14 +48,16 @@ func (w *writer) time(t time.Time) {
 
 // reader reads what writer wrote. After the first error it gives zero values.
 type reader struct {
-	b   []byte
-	err error
+	b       []byte
+	version byte
+	err     error
 }
 
-func newReader(b []byte) *reader {
+// newReader reads a blob of any version up to the newest.
+func newReader(b []byte, newest byte) *reader {
 	r := &reader{b: b}
-	if v := r.octet(); r.err == nil && v != codecVersion {
-		r.err = fmt.Errorf("stored blob has version %d, this program knows %d", v, codecVersion)
+	if r.version = r.octet(); r.err == nil && (r.version < 1 || r.version > newest) {
+		r.err = fmt.Errorf("stored blob has version %d, this program knows 1 to %d", r.version, newest)
 	}
 	return r
 }

@@ -19,11 +19,12 @@ func FuzzReport(f *testing.F) {
 			OSVersion: "16", Locks: []compliance.LockState{{Scope: 1, Set: true, ChangedAt: at}},
 			Certificates:      []compliance.InstalledCertificate{{Alias: "a", Serial: "1", NotAfter: at}},
 			TrustedRootSHA256: []string{"ab"}, VPNs: []compliance.VPNState{{Name: "v", AlwaysOn: true}},
+			WorkApps: []compliance.WorkApp{{Package: "a.b", Version: "1", UnsyncedChanges: 2}},
 		},
 		Results: []compliance.SettingResult{{Setting: "pin.device", Status: 1, Detail: "d"}},
 	}))
-	f.Add([]byte{codecVersion, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f})
-	f.Add([]byte{2})
+	f.Add([]byte{reportVersion, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Add([]byte{3})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		r, err := decodeReport(blob)
@@ -82,5 +83,19 @@ func BenchmarkEncodeReport(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		encodeReport(r)
+	}
+}
+
+// TestReportFromBefore: a report of the first version has no work apps, and is
+// read all the same.
+func TestReportFromBefore(t *testing.T) {
+	want := compliance.Report{Results: []compliance.SettingResult{{Setting: "pin.device", Status: 1}}}
+	blob := encodeReport(want)
+	old := append([]byte{reportWithoutWorkApps}, blob[1:len(blob)-1]...) // less the empty list
+	if got, err := decodeReport(old); err != nil || !got.SameContent(&want) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if _, err := decodeVerdict(append([]byte{reportVersion}, encodeVerdict(compliance.Verdict{})[1:]...)); err == nil {
+		t.Error("a verdict of a version to come is read")
 	}
 }

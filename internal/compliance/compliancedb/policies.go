@@ -40,23 +40,23 @@ func (s *Store) revisions(ctx context.Context) *gorm.DB {
 		Select("r.name, r.revision, r.spec, r.created_at, r.revised_at, r.revised_by, p.live = 1 AS live")
 }
 
-// Generation counts the policy changes ever made.
-func (s *Store) Generation(ctx context.Context) (uint64, error) {
-	var generation uint64
-	err := s.row(ctx, "SELECT generation FROM compliance_generation", nil, []any{&generation})
-	return generation, err
+// Marks gives the marks.
+func (s *Store) Marks(ctx context.Context) (compliance.Marks, error) {
+	var m compliance.Marks
+	err := s.row(ctx, "SELECT generation, recalls FROM compliance_generation", nil, []any{&m.Generation, &m.Recalls})
+	return m, err
 }
 
 // Live gives every live policy at its latest revision, by name. The generation
 // is read first: if the policies change in between it is too old, and they are
 // read once more than needed.
 func (s *Store) Live(ctx context.Context) ([]compliance.Policy, uint64, error) {
-	generation, err := s.Generation(ctx)
+	marks, err := s.Marks(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	policies, err := found(s.live(ctx))
-	return policies, generation, err
+	return policies, marks.Generation, err
 }
 
 func (s *Store) live(ctx context.Context) *gorm.DB {

@@ -8,38 +8,45 @@ import (
 	"ringfence/internal/sqldb"
 )
 
-const stateSQL = `SELECT g.generation, r.epoch, r.version, r.generation, r.report, r.verdict
+const stateSQL = `SELECT g.generation, g.recalls,
+	r.epoch, r.version, r.generation, r.device_group, r.retire_at, r.report, r.verdict
 FROM compliance_generation g LEFT JOIN compliance_reports r ON r.device_id = ?`
 
-// State gives the stored state and the generation of the policies.
-func (s *Store) State(ctx context.Context, id device.ID) (compliance.State, uint64, error) {
-	var current uint64
+// State gives the stored state and the marks.
+func (s *Store) State(ctx context.Context, id device.ID) (compliance.State, compliance.Marks, error) {
+	var marks compliance.Marks
 	var epoch, version, generation *uint64
+	var group *string
+	var retireAt *int64
 	var report, verdict []byte
-	err := s.row(ctx, stateSQL, []any{string(id)}, []any{&current, &epoch, &version, &generation, &report, &verdict})
+	err := s.row(ctx, stateSQL, []any{string(id)}, []any{
+		&marks.Generation, &marks.Recalls, &epoch, &version, &generation, &group, &retireAt, &report, &verdict,
+	})
 	state := compliance.State{Device: id}
 	if err != nil || version == nil {
-		return state, current, err
+		return state, marks, err
 	}
 	state.Epoch, state.Version, state.Generation = device.Epoch(*epoch), *version, *generation
+	state.Group, state.RetireAt = textOrEmpty(group), timeOrZero(retireAt)
 	if state.Report, err = decodeReport(report); err != nil {
-		return compliance.State{}, 0, sqldb.Fault(err)
+		return compliance.State{}, compliance.Marks{}, sqldb.Fault(err)
 	}
 	if state.Verdict, err = decodeVerdict(verdict); err != nil {
-		return compliance.State{}, 0, sqldb.Fault(err)
+		return compliance.State{}, compliance.Marks{}, sqldb.Fault(err)
 	}
-	return state, current, nil
+	return state, marks, nil
 }
 
 // saveSQL is one statement, so that the database itself refuses what is older,
 // whoever writes at the same time.
 const saveSQL = `INSERT INTO compliance_reports AS old
-	(device_id, epoch, version, generation, observed_at, standing, changes_at, report, verdict)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	(device_id, epoch, version, generation, observed_at, standing, changes_at, report, verdict, device_group, retire_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (device_id) DO UPDATE SET
 	epoch = excluded.epoch, version = excluded.version, generation = excluded.generation,
 	observed_at = excluded.observed_at, standing = excluded.standing, changes_at = excluded.changes_at,
-	report = excluded.report, verdict = excluded.verdict
+	report = excluded.report, verdict = excluded.verdict,
+	device_group = excluded.device_group, retire_at = excluded.retire_at
 WHERE old.version = excluded.version - 1
 	AND (old.epoch < excluded.epoch OR old.epoch = excluded.epoch AND old.observed_at <= excluded.observed_at)`
 
@@ -48,13 +55,17 @@ func (s *Store) Save(ctx context.Context, w compliance.Write) (bool, error) {
 	args := saveArgs(w.State)
 	saved := false
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-		saved, err = save(tx, args, w)
-		return err
+		if saved, err = save(tx, args, w); err != nil || !saved || w.Retirement == nil {
+			return err
+		}
+		return retire(tx, []compliance.Write{w})
 	})
 	return saved && err == nil, err
 }
 
-// SaveAll does so for many, in one transaction.
+// SaveAll does so for many, in one transaction. Certificates come after every
+// report: whoever writes both keeps to that order, so that no two transactions
+// wait for each other.
 func (s *Store) SaveAll(ctx context.Context, writes []compliance.Write) ([]bool, error) {
 	saved := make([]bool, len(writes))
 	args := make([][]any, len(writes))
@@ -62,12 +73,16 @@ func (s *Store) SaveAll(ctx context.Context, writes []compliance.Write) ([]bool,
 		args[i] = saveArgs(w.State)
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		var retiring []compliance.Write
 		for i, w := range writes {
 			if saved[i], err = save(tx, args[i], w); err != nil {
 				return err
 			}
+			if saved[i] && w.Retirement != nil {
+				retiring = append(retiring, w)
+			}
 		}
-		return nil
+		return retire(tx, retiring)
 	})
 	if err != nil {
 		return nil, err
@@ -80,6 +95,7 @@ func saveArgs(s compliance.State) []any {
 	return []any{
 		string(s.Device), int64(s.Epoch), int64(s.Version + 1), int64(s.Generation), micros(s.Report.ObservedAt),
 		int64(s.Verdict.Standing), microsOrNull(s.Verdict.ChangesAt), encodeReport(s.Report), encodeVerdict(s.Verdict),
+		textOrNull(s.Group), microsOrNull(s.RetireAt),
 	}
 }
 
@@ -97,12 +113,13 @@ func save(tx *sqldb.Tx, args []any, w compliance.Write) (bool, error) {
 }
 
 const dueSQL = `SELECT device_id FROM compliance_reports
-WHERE device_id > ? AND (changes_at <= ? OR generation < ?) ORDER BY device_id LIMIT ?`
+WHERE device_id > ? AND (changes_at <= ? OR retire_at <= ? OR generation < ?) ORDER BY device_id LIMIT ?`
 
-// Due gives devices whose verdict may have changed without a report.
+// Due gives devices that something may have happened to without a report.
 func (s *Store) Due(ctx context.Context, d compliance.Due) ([]device.ID, error) {
 	var ids []string
-	err := s.db.Read(ctx).Raw(dueSQL, string(d.After), micros(d.Until), int64(d.Generation), d.Limit).Scan(&ids).Error
+	until := micros(d.Until)
+	err := s.db.Read(ctx).Raw(dueSQL, string(d.After), until, until, int64(d.Generation), d.Limit).Scan(&ids).Error
 	return each(ids, func(id string) device.ID { return device.ID(id) }), sqldb.Fault(err)
 }
 

@@ -11,32 +11,49 @@ import (
 	"ringfence/internal/sqldb"
 )
 
-// Revoke revokes a certificate and gives it as it is then.
+// Revoke revokes a certificate, recalls it and gives it as it is then.
 func (s *Store) Revoke(ctx context.Context, serial string, r compliance.Revocation, e audit.Entry) (compliance.Certificate, error) {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(`UPDATE compliance_certificates SET revoked_at = ?, revocation_code = ?, revocation_reason = ?
-WHERE serial = ? AND revoked_at IS NULL`, micros(r.At), int64(r.Code), r.Reason, serial)
+		var id string
+		var epoch int64
+		err := tx.QueryRow("SELECT device_id, epoch FROM compliance_certificates WHERE serial = ?", []any{serial}, &id, &epoch)
+		if err != nil {
+			return err
+		}
+		// The verdict was given by what was asked before: the device is due.
+		_, err = tx.Exec("UPDATE compliance_reports SET generation = 0 WHERE device_id = ? AND epoch = ?", id, epoch)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(revokeSQL, micros(r.At), int64(r.Code), r.Reason, serial)
 		if err != nil || n == 0 {
 			return err
 		}
-		return revoked(tx, n, e)
+		if err := revoked(tx, n, e); err != nil {
+			return err
+		}
+		return recall(tx, []string{serial})
 	})
 	if err != nil {
 		return compliance.Certificate{}, err
 	}
-	var row certificateRow
-	if err := s.db.Read(ctx).Where("serial = ?", serial).Take(&row).Error; err != nil {
-		return compliance.Certificate{}, sqldb.Fault(err)
-	}
-	return row.certificate()
+	return s.Certificate(ctx, serial)
 }
 
 // revoked counts revocations and records them.
 func revoked(tx *sqldb.Tx, n int64, e audit.Entry) error {
-	if _, err := tx.Exec("UPDATE compliance_revocation_list SET revocations = revocations + ?", n); err != nil {
+	if err := countRevocations(tx, n); err != nil {
 		return err
 	}
 	return tx.Record(e)
+}
+
+func countRevocations(tx *sqldb.Tx, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	_, err := tx.Exec("UPDATE compliance_revocation_list SET revocations = revocations + ?", n)
+	return err
 }
 
 // EndEpoch revokes the certificates of a device's epochs up to this one, drops
@@ -51,12 +68,17 @@ func (s *Store) EndEpoch(ctx context.Context, id device.ID, epoch device.Epoch, 
 		if err != nil {
 			return err
 		}
+		if err := forget(tx, id, epoch); err != nil {
+			return err
+		}
 		n, err := tx.Exec(`UPDATE compliance_certificates SET revoked_at = ?, revocation_code = ?, revocation_reason = ?
 WHERE device_id = ? AND epoch <= ? AND revoked_at IS NULL`, micros(r.At), int64(r.Code), r.Reason, string(id), int64(epoch))
 		if err != nil {
 			return err
 		}
-		if err := forget(tx, id, epoch); err != nil {
+		_, err = tx.Exec(`UPDATE compliance_certificates SET recall = NULL, device_group = NULL
+WHERE device_id = ? AND epoch <= ? AND (recall IS NOT NULL OR device_group IS NOT NULL)`, string(id), int64(epoch))
+		if err != nil {
 			return err
 		}
 		return revoked(tx, n, e)

@@ -46,6 +46,22 @@ func microsOrNull(t time.Time) *int64 {
 	return &us
 }
 
+// textOrNull is NULL for no text.
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// textOrEmpty reads textOrNull.
+func textOrEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 // timeOf reads micros.
 func timeOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
 

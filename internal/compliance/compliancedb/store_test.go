@@ -87,8 +87,8 @@ func TestPolicies(t *testing.T) {
 		ctx := t.Context()
 		generation := func(want uint64) {
 			t.Helper()
-			if got, err := s.Generation(ctx); err != nil || got != want {
-				t.Errorf("generation = %d, %v, want %d", got, err, want)
+			if got, err := s.Marks(ctx); err != nil || got.Generation != want {
+				t.Errorf("marks = %+v, %v, want generation %d", got, err, want)
 			}
 		}
 		_, _, err := s.Policy(ctx, "a", 0)
@@ -202,7 +202,7 @@ func TestPolicyRace(t *testing.T) {
 
 func state(id device.ID, epoch device.Epoch, version uint64, at time.Time) compliance.State {
 	return compliance.State{
-		Device: id, Epoch: epoch, Version: version, Generation: 1,
+		Device: id, Epoch: epoch, Version: version, Generation: 1, Group: "sales", RetireAt: at.Add(2 * time.Hour),
 		Report: compliance.Report{
 			ObservedAt: at,
 			Posture: compliance.Posture{
@@ -211,6 +211,7 @@ func state(id device.ID, epoch device.Epoch, version uint64, at time.Time) compl
 				Certificates:      []compliance.InstalledCertificate{{Alias: "wifi", Serial: "1a", NotAfter: t0.AddDate(1, 0, 0)}},
 				TrustedRootSHA256: []string{strings.Repeat("a", 64)},
 				VPNs:              []compliance.VPNState{{Name: "corp", AlwaysOn: true}},
+				WorkApps:          []compliance.WorkApp{{Package: "com.example.mail", Version: "4 é'", UnsyncedChanges: 1<<32 - 1}, {Package: "com.example.notes"}},
 			},
 			AppliedRevision: strings.Repeat("b", 64),
 			Results:         []compliance.SettingResult{{Setting: "pin.device", Status: compliance.Failed, Detail: "no\x00' ?"}},
@@ -344,13 +345,16 @@ func TestDue(t *testing.T) {
 			func(st *compliance.State) { st.Verdict.ChangesAt = t0.Add(time.Microsecond) },
 			func(st *compliance.State) { st.Verdict.ChangesAt = time.Time{} },
 			func(st *compliance.State) { st.Verdict.ChangesAt, st.Generation = time.Time{}, 0 },
+			func(st *compliance.State) { st.RetireAt = t0.Add(time.Microsecond) },
+			func(st *compliance.State) { st.RetireAt = t0 },
 		} {
 			st := state(device.ID(fmt.Sprintf("phone-%04d", i)), 1, 0, t0)
+			st.RetireAt = time.Time{}
 			change(&st)
 			save(t, s, st)
 		}
 		all, err := s.Due(t.Context(), compliance.Due{Until: t0, Generation: 1, Limit: 10})
-		if diff := cmp.Diff([]device.ID{"phone-0000", "phone-0003"}, all); diff != "" || err != nil {
+		if diff := cmp.Diff([]device.ID{"phone-0000", "phone-0003", "phone-0005"}, all); diff != "" || err != nil {
 			t.Errorf("due, %v (-want +got):\n%s", err, diff)
 		}
 		rest, err := s.Due(t.Context(), compliance.Due{Until: t0, Generation: 1, After: "phone-0000", Limit: 1})
@@ -376,8 +380,8 @@ func TestAnotherServerSeesAChange(t *testing.T) {
 	dbtest.Two(t, func(t *testing.T, a, b *sqldb.DB) {
 		ctx, here, there := t.Context(), compliancedb.New(a), compliancedb.New(b)
 		ok(t, here.Add(ctx, policy("a", 1), entry("")))
-		if _, g, err := there.State(ctx, "phone-0001"); err != nil || g != 1 {
-			t.Errorf("generation there = %d, %v", g, err)
+		if _, m, err := there.State(ctx, "phone-0001"); err != nil || m.Generation != 1 {
+			t.Errorf("marks there = %+v, %v", m, err)
 		}
 		st, _ := save(t, here, state("phone-0001", 1, 0, t0))
 		wantState(t, there, st)

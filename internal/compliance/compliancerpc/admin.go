@@ -2,6 +2,7 @@ package compliancerpc
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"ringfence/internal/compliance"
@@ -90,6 +91,29 @@ func (s *AdminServer) GetDeviceCompliance(ctx context.Context, r *compliancev1.G
 		answer.Posture = postureToWire(i.Report.Posture)
 	}
 	return answer, nil
+}
+
+// ListDeviceStandings gives the standings of devices.
+func (s *AdminServer) ListDeviceStandings(ctx context.Context, r *compliancev1.ListDeviceStandingsRequest) (*compliancev1.ListDeviceStandingsResponse, error) {
+	ids := make([]device.ID, len(r.GetDeviceIds()))
+	for i, text := range r.GetDeviceIds() {
+		id, err := device.ParseID(text)
+		if err != nil {
+			return nil, fault.InvalidField(fmt.Sprintf("device_ids[%d]", i), "is not a device id")
+		}
+		ids[i] = id
+	}
+	standings, err := s.service.Standings(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &compliancev1.ListDeviceStandingsResponse{
+		Standings: each(standings, func(d compliance.DeviceStanding) *compliancev1.DeviceStanding {
+			return &compliancev1.DeviceStanding{
+				DeviceId: string(d.Device), Standing: compliancev1.Standing(d.Standing), Since: timeToWire(d.Since),
+			}
+		}),
+	}, nil
 }
 
 // ListCertificates lists client certificates, newest first.

@@ -37,7 +37,7 @@ func (*office) Facts(_ context.Context, id device.ID) (compliance.Device, error)
 	if id != "phone-0001" {
 		return compliance.Device{}, fault.New(fault.NotFound, "", "no device %s", id)
 	}
-	return compliance.Device{ID: id, Epoch: 1, Enrolled: true, Ownership: device.Personal, Mode: device.WorkProfile}, nil
+	return compliance.Device{ID: id, Epoch: 1, Enrolled: true, Ownership: device.Personal, Mode: device.WorkProfile, Group: "sales"}, nil
 }
 
 func (*office) ParseCSR(der []byte) (*x509.CertificateRequest, error) {
@@ -159,16 +159,27 @@ func TestDeviceOverTheWire(t *testing.T) {
 		}},
 	})
 	if err != nil || answer.GetVerdict().GetStanding() != compliancev1.Standing_STANDING_COMPLIANT ||
-		answer.GetManifestRevision() != some.GetRevision() || !answer.GetNextCheckIn().AsTime().Equal(t0.Add(time.Hour)) {
+		answer.GetManifestRevision() != some.GetRevision() || !answer.GetNextCheckIn().AsTime().Equal(t0.Add(time.Hour)) ||
+		!answer.GetServerTime().AsTime().Equal(t0) {
 		t.Errorf("answer: %v, %v", answer, err)
 	}
-	seen, err := admin.GetDeviceCompliance(ctx, &compliancev1.GetDeviceComplianceRequest{DeviceId: "phone-0001"})
+	office := identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "ann"})
+	seen, err := admin.GetDeviceCompliance(office, &compliancev1.GetDeviceComplianceRequest{DeviceId: "phone-0001"})
 	if err != nil || !cmp.Equal(seen.GetPolicies(), []string{"wifi"}) || seen.GetPosture().GetOsVersion() != "16" ||
 		seen.GetAppliedRevision() != some.GetRevision() || seen.GetVerdict().GetStanding() != compliancev1.Standing_STANDING_COMPLIANT {
 		t.Errorf("compliance: %v, %v", seen, err)
 	}
+	standings, err := admin.ListDeviceStandings(office, &compliancev1.ListDeviceStandingsRequest{DeviceIds: []string{"phone-0001", "phone-9999"}})
+	wantStandings := &compliancev1.ListDeviceStandingsResponse{Standings: []*compliancev1.DeviceStanding{{
+		DeviceId: "phone-0001", Standing: compliancev1.Standing_STANDING_COMPLIANT, Since: timestamppb.New(t0),
+	}}}
+	if diff := cmp.Diff(wantStandings, standings, protocmp.Transform()); diff != "" || err != nil {
+		t.Errorf("standings, %v (-want +got):\n%s", err, diff)
+	}
+	_, err = admin.ListDeviceStandings(office, &compliancev1.ListDeviceStandingsRequest{DeviceIds: []string{"phone-0001", "../../0"}})
+	wantInvalid(t, err, "device_ids[1]")
 	for _, id := range []string{"phone-9999", "../../0"} {
-		if _, err := admin.GetDeviceCompliance(ctx, &compliancev1.GetDeviceComplianceRequest{DeviceId: id}); err == nil {
+		if _, err := admin.GetDeviceCompliance(office, &compliancev1.GetDeviceComplianceRequest{DeviceId: id}); err == nil {
 			t.Errorf("compliance of %s", id)
 		}
 	}
@@ -198,6 +209,7 @@ func TestCertificatesOverTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ctx = identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "ann"})
 	var serials []string
 	request := &compliancev1.ListCertificatesRequest{PageSize: 2, DeviceId: "phone-0001"}
 	for {

@@ -1,6 +1,8 @@
 package compliancerpc
 
 import (
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"ringfence/internal/compliance"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
@@ -43,7 +45,23 @@ func manifestToWire(m *compliance.Manifest) *compliancev1.Manifest {
 		Conflicts: each(m.Conflicts, func(c compliance.Conflict) *compliancev1.Conflict {
 			return &compliancev1.Conflict{Setting: c.Setting, Policies: c.Policies, Detail: c.Detail}
 		}),
+		Lease: leaseToWire(m.Lease),
+		RevokedKeys: each(m.RevokedKeys, func(k compliance.RevokedKey) *compliancev1.RevokedKey {
+			return &compliancev1.RevokedKey{Alias: k.Alias, KeySha256: k.SHA256}
+		}),
 	}
+}
+
+// leaseToWire leaves the zero lease out, and a wipe that never comes.
+func leaseToWire(l compliance.Lease) *compliancev1.Lease {
+	if l == (compliance.Lease{}) {
+		return nil
+	}
+	w := &compliancev1.Lease{Number: l.Number, LockAfter: durationpb.New(l.LockAfter)}
+	if l.WipeAfter > 0 {
+		w.WipeAfter = durationpb.New(l.WipeAfter)
+	}
+	return w
 }
 
 func pinFromWire(p *compliancev1.PinRule) compliance.PinRule {

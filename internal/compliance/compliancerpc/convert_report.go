@@ -29,6 +29,9 @@ func postureFromWire(p *compliancev1.Posture) (compliance.Posture, error) {
 		VPNs: each(p.GetVpns(), func(v *compliancev1.VpnState) compliance.VPNState {
 			return compliance.VPNState{Name: v.GetName(), AlwaysOn: v.GetAlwaysOn(), Lockdown: v.GetLockdown()}
 		}),
+		WorkApps: each(p.GetWorkApps(), func(a *compliancev1.WorkApp) compliance.WorkApp {
+			return compliance.WorkApp{Package: a.GetPackage(), Version: a.GetVersion(), UnsyncedChanges: a.GetUnsyncedChanges()}
+		}),
 	}
 	for i, l := range p.GetLocks() {
 		changed, ok := timeFromWire(l.GetChangedAt())
@@ -76,6 +79,9 @@ func postureToWire(p compliance.Posture) *compliancev1.Posture {
 		TrustedRootSha256: p.TrustedRootSHA256,
 		Vpns: each(p.VPNs, func(v compliance.VPNState) *compliancev1.VpnState {
 			return &compliancev1.VpnState{Name: v.Name, AlwaysOn: v.AlwaysOn, Lockdown: v.Lockdown}
+		}),
+		WorkApps: each(p.WorkApps, func(a compliance.WorkApp) *compliancev1.WorkApp {
+			return &compliancev1.WorkApp{Package: a.Package, Version: a.Version, UnsyncedChanges: a.UnsyncedChanges}
 		}),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/compliance"
@@ -93,12 +94,13 @@ func fullPosture() *compliancev1.Posture {
 		ClientCertificates: []*compliancev1.InstalledCertificate{{Alias: "wifi", Serial: "1a", NotAfter: timestamppb.New(t0)}},
 		TrustedRootSha256:  []string{"ab"},
 		Vpns:               []*compliancev1.VpnState{{Name: "corp", AlwaysOn: true, Lockdown: true}},
+		WorkApps:           []*compliancev1.WorkApp{{Package: "com.example.mail", Version: "4.1", UnsyncedChanges: 3}},
 	}
 }
 
 // TestFullMessages: every field of a message is set, and survives.
 func TestFullMessages(t *testing.T) {
-	for _, m := range []proto.Message{fullSpec(), fullSpec().Pins[0], fullSpec().Vpns[0], fullSpec().ClientCertificates[0], fullPosture()} {
+	for _, m := range []proto.Message{fullSpec(), fullSpec().Pins[0], fullSpec().Vpns[0], fullSpec().ClientCertificates[0], fullPosture(), fullPosture().WorkApps[0]} {
 		fields := m.ProtoReflect().Descriptor().Fields()
 		for i := range fields.Len() {
 			if !m.ProtoReflect().Has(fields.Get(i)) {
@@ -112,6 +114,28 @@ func TestFullMessages(t *testing.T) {
 	posture, err := postureFromWire(fullPosture())
 	if diff := cmp.Diff(fullPosture(), postureToWire(posture), protocmp.Transform()); diff != "" || err != nil {
 		t.Errorf("posture, %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestTermsToWire(t *testing.T) {
+	got := manifestToWire(&compliance.Manifest{
+		Lease: compliance.Lease{Number: 7, LockAfter: time.Hour, WipeAfter: 24 * time.Hour},
+		RevokedKeys: []compliance.RevokedKey{
+			{Alias: "wifi", SHA256: "ab", Serial: "1a", At: t0},
+		},
+	})
+	want := &compliancev1.Manifest{
+		Lease:       &compliancev1.Lease{Number: 7, LockAfter: durationpb.New(time.Hour), WipeAfter: durationpb.New(24 * time.Hour)},
+		RevokedKeys: []*compliancev1.RevokedKey{{Alias: "wifi", KeySha256: "ab"}},
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("manifest (-want +got):\n%s", diff)
+	}
+	if l := leaseToWire(compliance.Lease{Number: 1, LockAfter: time.Hour}); l == nil || l.WipeAfter != nil {
+		t.Errorf("a lease that never wipes: %v", l)
+	}
+	if l := leaseToWire(compliance.Lease{}); l != nil {
+		t.Errorf("no lease: %v", l)
 	}
 }
 

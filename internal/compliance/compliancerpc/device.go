@@ -87,6 +87,7 @@ func (s *DeviceServer) CheckIn(ctx context.Context, r *compliancev1.CheckInReque
 		Verdict:          verdictToWire(answer.Verdict),
 		ManifestRevision: answer.Revision,
 		NextCheckIn:      timeToWire(answer.NextCheckIn),
+		ServerTime:       timeToWire(answer.At),
 	}, nil
 }
 

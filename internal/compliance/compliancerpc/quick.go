@@ -37,7 +37,7 @@ func quickSetting(s *compliancev1.SettingResult) bool {
 
 func quickPosture(p *compliancev1.Posture) bool {
 	if !dotted(p.GetOsVersion()) || !dateOrNone(p.GetSecurityPatchLevel()) ||
-		len(p.GetLocks()) > 2 || len(p.GetClientCertificates()) > 50 || len(p.GetVpns()) > 20 {
+		len(p.GetLocks()) > 2 || len(p.GetClientCertificates()) > 50 || len(p.GetVpns()) > 20 || len(p.GetWorkApps()) > 200 {
 		return false
 	}
 	for _, l := range p.GetLocks() {
@@ -53,6 +53,11 @@ func quickPosture(p *compliancev1.Posture) bool {
 	}
 	for _, v := range p.GetVpns() {
 		if !label(v.GetName()) {
+			return false
+		}
+	}
+	for _, a := range p.GetWorkApps() {
+		if !packageName(a.GetPackage()) || len(a.GetVersion()) > 64 && utf8.RuneCountInString(a.GetVersion()) > 64 {
 			return false
 		}
 	}
@@ -104,6 +109,26 @@ func labelLetter(c byte) bool   { return alnum(c) || c == '-' }
 // label is a lower-case name with dashes inside.
 func label(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && every(s, labelLetter) && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+// packageName is two or more words of letters, digits and underscores that begin
+// with a letter, with dots between.
+func packageName(s string) bool {
+	words, begins := 0, true
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		switch {
+		case begins && letter:
+			words, begins = words+1, false
+		case !begins && (letter || digit(c) || c == '_'):
+		case !begins && c == '.':
+			begins = true
+		default:
+			return false
+		}
+	}
+	return words >= 2 && !begins && len(s) <= 255
 }
 
 // dotted is one to four numbers of one to five digits.

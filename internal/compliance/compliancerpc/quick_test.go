@@ -23,6 +23,7 @@ func usualCheckIn() *compliancev1.CheckInRequest {
 			ClientCertificates: []*compliancev1.InstalledCertificate{{Alias: "wi-fi", Serial: strings.Repeat("4f", 16), NotAfter: when}},
 			TrustedRootSha256:  []string{strings.Repeat("ab", 32), strings.Repeat("cd", 32)},
 			Vpns:               []*compliancev1.VpnState{{Name: "corp", AlwaysOn: true}},
+			WorkApps:           []*compliancev1.WorkApp{{Package: "com.example.mail_2", Version: "4.1 \u00e9", UnsyncedChanges: 3}},
 		},
 		Results: []*compliancev1.SettingResult{{Setting: "pin.work_profile", Status: 1}, {Setting: "vpn.corp", Status: 3, Detail: "no network"}},
 	}
@@ -31,7 +32,7 @@ func usualCheckIn() *compliancev1.CheckInRequest {
 // TestQuickKnowsEveryField: a field that is added to the report must be added
 // to the quick check, and then here.
 func TestQuickKnowsEveryField(t *testing.T) {
-	want := map[string]int{"CheckInRequest": 4, "Posture": 6, "LockState": 6, "InstalledCertificate": 3, "VpnState": 3, "SettingResult": 3}
+	want := map[string]int{"CheckInRequest": 4, "Posture": 7, "WorkApp": 3, "LockState": 6, "InstalledCertificate": 3, "VpnState": 3, "SettingResult": 3}
 	got := map[string]int{}
 	var visit func(protoreflect.MessageDescriptor)
 	visit = func(md protoreflect.MessageDescriptor) {
@@ -67,6 +68,8 @@ var odd = rapid.OneOf(
 	rapid.SampledFrom([]string{
 		"", "0", "a", "A", "-", "a-", "-a", "a-b", "15", "14.0.1.2", "1.2.3.4.5", "1.", ".1", "1..2", "123456", "2026-10-05", "2026-1-05",
 		"2026-10-05x", "../../0", "'; --", "\u00e9", "a\n", strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("a", 65),
+		"a.b", "a.b.", ".a.b", "a..b", "a.1b", "1a.b", "_a.b", "a.b_1", "A.B-c", "a.b c", strings.Repeat("a.", 127) + "a", strings.Repeat("a.", 127) + "aa",
+		strings.Repeat("\u00e9", 64), strings.Repeat("\u00e9", 65),
 		strings.Repeat("0", 40), strings.Repeat("0", 41), strings.Repeat("a", 100), strings.Repeat("a", 101),
 		strings.Repeat("é", 200), strings.Repeat("é", 201), strings.Repeat("f", 201),
 	}),
