@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pages under docs that are generated from the wire.
+# Makes the pages under docs that are generated from the wire, and the tables in
+# docs/wipe.md, from the code that decides.
 #
 #   scripts/docs.sh          write them
 #   scripts/docs.sh --check  say what is stale, change nothing
@@ -12,7 +13,7 @@ fresh=$(mktemp -d "${TMPDIR:-/tmp}/docs.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
 mkdir "$fresh/pages"
 "$TOOLS/buf" build proto --output "$fresh/wire.binpb"
-go run ./internal/apidoc "$fresh/wire.binpb" "$fresh/pages"
+go run ./internal/apidoc "$fresh/wire.binpb" docs "$fresh/pages"
 
 stale=()
 for page in "$fresh"/pages/*; do

@@ -1,7 +1,8 @@
 // Command apidoc writes the pages that are generated from the wire: docs/api.md
 // (every call, who may make it, what it promises on retry, its errors) and
 // docs/privacy.md (every field that a phone can send). It reads a serialised
-// FileDescriptorSet with source information.
+// FileDescriptorSet with source information. In docs/wipe.md it makes the tables
+// anew, from the code that decides who may wipe what.
 package main
 
 import (
@@ -26,15 +27,23 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("usage: apidoc DESCRIPTOR_SET OUTPUT_FOLDER")
+	if len(args) != 3 {
+		return fmt.Errorf("usage: apidoc DESCRIPTOR_SET DOCS_FOLDER OUTPUT_FOLDER")
 	}
 	files, err := load(args[0])
 	if err != nil {
 		return err
 	}
-	for name, page := range map[string]string{"api.md": apiPage(files), "privacy.md": privacyPage(files)} {
-		if err := os.WriteFile(filepath.Join(args[1], name), []byte(page), 0o600); err != nil {
+	written, err := os.ReadFile(filepath.Join(args[1], "wipe.md"))
+	if err != nil {
+		return err
+	}
+	wipes, err := wipePage(string(written))
+	if err != nil {
+		return err
+	}
+	for name, page := range map[string]string{"api.md": apiPage(files), "privacy.md": privacyPage(files), "wipe.md": wipes} {
+		if err := os.WriteFile(filepath.Join(args[2], name), []byte(page), 0o600); err != nil {
 			return err
 		}
 	}

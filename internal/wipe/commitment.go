@@ -3,7 +3,6 @@ package wipe
 import (
 	"bytes"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"time"
 
@@ -63,8 +62,7 @@ func (c Commitment) equal(d Commitment) bool {
 
 // String says it in a line, for the record.
 func (c Commitment) String() string {
-	return fmt.Sprintf("will remove the work data of %d apps: %d files, %d bytes, %d keys, %d certificates",
-		len(c.Packages), c.Files, c.Bytes, c.Keys, c.Certificates)
+	return "will remove " + contents(len(c.Packages), c.Files, c.Bytes, c.Keys, c.Certificates)
 }
 
 // Confirmation is how far the device's word is signed for.

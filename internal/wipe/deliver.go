@@ -3,7 +3,10 @@ package wipe
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
+	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
@@ -18,15 +21,49 @@ var errNotDevice = fault.New(fault.Denied, "", "only an enrolled device has orde
 
 // Fetch gives the orders that the device must carry out in this epoch, oldest
 // first and at most MaxOpen, and notes them as delivered. An order is given
-// until it ends; one whose time is over is not given any more. Where there is
-// nothing new to note, nothing is written.
+// until it ends; one whose time is over, or that is held, is not given. One that
+// the device has gone past meanwhile gets a new sequence. Where there is nothing
+// new to note,
+// nothing is written. Orders for the whole device are not among them.
 func (s *Service) Fetch(ctx context.Context, c identity.Caller) ([]Delivery, error) {
 	if !c.Is(identity.Device) {
 		return nil, errNotDevice
 	}
+	return s.fetch(ctx, c, func(orders []Order) []Order {
+		return slices.DeleteFunc(orders, func(o Order) bool { return o.Scope.kind == WholeDevice })
+	})
+}
+
+// FetchWhole gives the orders for the whole device, in the same way, to a device
+// of the company.
+func (s *Service) FetchWhole(ctx context.Context, c identity.Caller) ([]Delivery, error) {
+	switch {
+	case !c.Is(identity.Device):
+		return nil, errNotDevice
+	case c.Ownership != device.Company:
+		return nil, ErrNotCompany
+	}
+	return s.fetch(ctx, c, func(orders []Order) []Order {
+		return slices.DeleteFunc(orders, func(o Order) bool { return o.Scope.kind != WholeDevice })
+	})
+}
+
+// fetch gives those of the device's orders that are wanted.
+func (s *Service) fetch(ctx context.Context, c identity.Caller, mine func([]Order) []Order) ([]Delivery, error) {
 	for range tries {
 		orders, err := s.store.Unsettled(ctx, c.Device, c.Epoch)
 		if err != nil || len(orders) == 0 {
+			return nil, err
+		}
+		b, err := s.desks.Breaker(ctx)
+		if err != nil {
+			return nil, err
+		}
+		orders, err = s.renumbered(ctx, mine(givable(orders, b, s.time())))
+		if errors.Is(err, ErrMoved) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		given, changes, err := s.deliver(ctx, orders)
@@ -42,6 +79,15 @@ func (s *Service) Fetch(ctx context.Context, c identity.Caller) ([]Delivery, err
 		}
 	}
 	return nil, ErrMoved
+}
+
+// givable gives the orders of a device that it may be given now. What the device
+// has acknowledged it must finish. What it carries out for its lease it has been
+// given before.
+func givable(orders []Order, b Breaker, now time.Time) []Order {
+	return slices.DeleteFunc(slices.Clone(orders), func(o Order) bool {
+		return o.State.Final() || o.Lease != nil && o.State != Acknowledged || o.overdue(now) || o.held(b, now)
+	})
 }
 
 // deliver signs what can still be carried out. It signs before anything is
@@ -72,7 +118,7 @@ func (s *Service) deliver(ctx context.Context, orders []Order) (given []Delivery
 // as it is now. The device may act only after its Acknowledge was answered
 // without an error. The same report twice counts once. Errors: ErrUnknown (no
 // such order for this device and epoch), Invalid, ErrCancelled, ErrExpired,
-// ErrFinished, ErrAcknowledged, ErrNotAcknowledged, ErrCommitted.
+// ErrFinished, ErrPaused, ErrAcknowledged, ErrNotAcknowledged, ErrCommitted.
 //
 // A work profile reported done ends the enrolment. If that fails the report is
 // kept nevertheless, the error is returned, and Sweep or the device's next
@@ -84,7 +130,21 @@ func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event)
 	case !e.Kind.byDevice():
 		return Order{}, fault.InvalidField("report", "is not for a device to say")
 	}
-	o, err := s.apply(ctx, id, e, s.reportedBy(c, e))
+	b, err := s.desks.Breaker(ctx)
+	if err != nil {
+		return Order{}, err
+	}
+	acted := uint64(0)
+	if e.Kind == Acknowledge {
+		if acted, err = s.store.Acted(ctx, c.Device); err != nil {
+			return Order{}, err
+		}
+	}
+	may := s.reportedBy(c, e, standing{b, acted})
+	if err := s.invoke(ctx, c, id, e, may); err != nil {
+		return Order{}, err
+	}
+	o, err := s.apply(ctx, id, e, may)
 	if err != nil {
 		return Order{}, err
 	}
@@ -98,10 +158,18 @@ func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event)
 // there is no such order. A refusal may be of an order for an older epoch, which
 // the device was given all the same. What the device has signed must name the
 // order as the order signer signed it.
-func (s *Service) reportedBy(c identity.Caller, e Event) func(Order) error {
+//
+// An order that is held is not taken up, even by a device that was given it
+// before; nor is one whose number the device has gone past, which comes again
+// with another. One that a device carries out by itself has happened: nothing
+// holds it any more.
+func (s *Service) reportedBy(c identity.Caller, e Event, now standing) func(Order) error {
 	return func(o Order) error {
 		if o.Device != c.Device || o.Epoch != c.Epoch && e.Kind != Refuse {
 			return ErrUnknown
+		}
+		if e.Kind == Acknowledge && o.Lease == nil && (o.held(now.breaker, s.time()) || o.passed(now.acted)) {
+			return ErrPaused
 		}
 		if e.Statement == nil {
 			return nil

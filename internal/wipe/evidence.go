@@ -16,10 +16,10 @@ type Evidence struct {
 }
 
 // Evidence gives what the device has signed for an order, verified anew: what
-// does not hold any more is an Internal fault, and not shown. Errors:
-// ErrUnknown, ErrNotSignedFor.
+// does not hold any more is an Internal fault, and not shown. Errors: ErrUnknown,
+// also to who does not reach the order's device; ErrNotSignedFor.
 func (s *Service) Evidence(ctx context.Context, id ID) (Evidence, error) {
-	o, err := s.store.Order(ctx, id)
+	o, err := s.Get(ctx, id)
 	if err != nil {
 		return Evidence{}, err
 	}

@@ -5,147 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"ringfence/internal/audit"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 	"ringfence/internal/wipe/wipetest"
 )
-
-// memory is a small real store.
-type memory struct {
-	mu      sync.Mutex // guards what follows
-	orders  map[ID]Order
-	proofs  map[ID]Proofs
-	entries []audit.Entry
-	writes  int
-	// before runs at the start of each Save: the place for a rival.
-	before func()
-}
-
-func (m *memory) Create(_ context.Context, o Order, e audit.Entry) (Order, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var unsettled []Order
-	for _, other := range m.orders {
-		if other.CreatedBy == o.CreatedBy && other.RequestKey == o.RequestKey {
-			if other.RequestDigest != o.RequestDigest {
-				return Order{}, ErrKeyReused
-			}
-			return other, nil
-		}
-		if other.Device == o.Device && !other.settled() {
-			unsettled = append(unsettled, other)
-		}
-	}
-	if err := Admit(o, unsettled, o.CreatedAt); err != nil {
-		return Order{}, err
-	}
-	o.Sequence = uint64(len(m.orders) + 1)
-	m.keep(o, e)
-	return o, nil
-}
-
-func (m *memory) keep(o Order, e audit.Entry) {
-	m.orders[o.ID] = o
-	m.entries = append(m.entries, e)
-	m.writes++
-}
-
-func (m *memory) Save(_ context.Context, changes ...Change) error {
-	if rival := m.before; rival != nil {
-		m.before = nil
-		rival()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range changes {
-		if m.orders[c.Order.ID].Version != c.Order.Version-1 {
-			return ErrMoved
-		}
-	}
-	for _, c := range changes {
-		m.keep(c.Order, c.Entry)
-		if p := m.proofs[c.Order.ID]; c.Proof != nil {
-			if c.Order.State == Done {
-				p.Receipt = c.Proof
-			} else {
-				p.Commitment = c.Proof
-			}
-			m.proofs[c.Order.ID] = p
-		}
-	}
-	return nil
-}
-
-func (m *memory) Proofs(_ context.Context, id ID) (Proofs, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.proofs[id], nil
-}
-
-func (m *memory) Order(_ context.Context, id ID) (Order, error) {
-	return m.one(func(o Order) bool { return o.ID == id })
-}
-
-func (m *memory) ByKey(_ context.Context, by, key string) (Order, error) {
-	return m.one(func(o Order) bool { return o.CreatedBy == by && o.RequestKey == key })
-}
-
-func (m *memory) one(match func(Order) bool) (Order, error) {
-	if found := m.find(match); len(found) > 0 {
-		return found[0], nil
-	}
-	return Order{}, ErrUnknown
-}
-
-// find gives the matching orders, oldest first.
-func (m *memory) find(match func(Order) bool) []Order {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []Order
-	for o := range maps.Values(m.orders) {
-		if match(o) {
-			found = append(found, o)
-		}
-	}
-	slices.SortFunc(found, func(a, b Order) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	return found
-}
-
-func (m *memory) Unsettled(_ context.Context, id device.ID, epoch device.Epoch) ([]Order, error) {
-	return m.find(func(o Order) bool { return o.Device == id && o.Epoch == epoch && !o.settled() }), nil
-}
-
-func (m *memory) List(_ context.Context, q Query) ([]Order, error) {
-	found := m.find(func(o Order) bool {
-		return q.After.ID == "" || o.Sequence < m.orders[q.After.ID].Sequence
-	})
-	slices.Reverse(found)
-	return found[:min(q.Limit, len(found))], nil
-}
-
-func (m *memory) Overdue(_ context.Context, now time.Time, limit int) ([]Order, error) {
-	found := m.find(func(o Order) bool { return o.overdue(now) })
-	return found[:min(limit, len(found))], nil
-}
-
-func (m *memory) Unended(_ context.Context, limit int) ([]Order, error) {
-	found := m.find(func(o Order) bool { return o.State == Done && !o.settled() })
-	return found[:min(limit, len(found))], nil
-}
-
-func (m *memory) After(_ context.Context, id ID, limit int) ([]Order, error) {
-	found := m.find(func(o Order) bool { return o.ID > id && !o.settled() })
-	slices.SortFunc(found, func(a, b Order) int { return cmp.Compare(a.ID, b.ID) })
-	return found[:min(limit, len(found))], nil
-}
 
 // world is everything around one service.
 type world struct {
@@ -154,7 +22,14 @@ type world struct {
 	now   time.Time
 	rings map[device.ID]int
 	facts map[device.ID]Facts
-	ended []string
+	apps  map[device.ID][]App
+	// persons could approve.
+	persons []string
+	// fleet is how many devices are enrolled, besides those of facts; or, counted,
+	// with them.
+	fleet   int
+	counted bool
+	ended   []string
 	// fail makes End, and signFail Sign, fail.
 	fail, signFail error
 	ids            int
@@ -162,19 +37,44 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{
-		store: &memory{orders: map[ID]Order{}, proofs: map[ID]Proofs{}}, now: monday,
-		rings: map[device.ID]int{}, facts: map[device.ID]Facts{},
+		store: newMemory(), now: monday,
+		rings: map[device.ID]int{}, facts: map[device.ID]Facts{}, fleet: 1000,
 	}
 	w.facts["device-one"] = factsOf(device.Personal, device.WorkProfile)
-	w.Service = New(Config{
-		Store: w.store, Devices: w, Enrollments: w, Signer: w, Bell: w,
+	w.Service = w.server()
+	return w
+}
+
+// server gives another server on the same store.
+func (w *world) server() *Service {
+	return New(Config{
+		Store: w.store, Devices: w, Apps: w, People: w, Enrollments: w, Signer: w, Bell: w,
 		Now: func() time.Time { return w.now },
 		NewID: func() string {
 			w.ids++
-			return fmt.Sprintf("order-%04d", w.ids)
+			return fmt.Sprintf("id-%05d", w.ids)
 		},
 	})
-	return w
+}
+
+// boundless are limits that nothing in a test reaches.
+func boundless() Limits {
+	l := DefaultLimits()
+	l.PersonHour, l.PersonDay, l.OrganizationHour, l.OrganizationDay = maxBudget, maxBudget, maxBudget, maxBudget
+	l.HelpDeskHour, l.HelpDeskDay, l.QuorumAbove = maxBudget, maxBudget, maxBudget
+	l.BreakerPercent, l.BreakerFloor, l.CoolingOff = 100, maxBudget, 0
+	return l
+}
+
+// enrol adds n devices that are enrolled for the first time, and gives their ids.
+func (w *world) enrol(n int, f Facts) []device.ID {
+	ids := make([]device.ID, n)
+	for i := range ids {
+		f.ID = device.ID(fmt.Sprintf("device-%04d", len(w.facts)))
+		f.Epoch, f.Enrolled = 1, true
+		ids[i], w.facts[f.ID] = f.ID, f
+	}
+	return ids
 }
 
 func (w *world) Ring(id device.ID) { w.rings[id]++ }
@@ -185,6 +85,54 @@ func (w *world) Facts(_ context.Context, id device.ID) (Facts, error) {
 		return Facts{}, fault.New(fault.NotFound, "", "no such device")
 	}
 	return f, nil
+}
+
+func (w *world) Select(_ context.Context, t Target, limit int) ([]Facts, error) {
+	var found []Facts
+	for _, id := range t.Devices {
+		if f, ok := w.facts[id]; ok {
+			found = append(found, f)
+		}
+	}
+	if len(t.Devices) == 0 {
+		for _, f := range w.facts {
+			if f.Enrolled && (t.Group != "" && f.Group == t.Group || t.User != "" && f.User == t.User) {
+				found = append(found, f)
+			}
+		}
+	}
+	if len(found) > limit {
+		return nil, fault.InvalidField("target", "names more than %d devices", limit)
+	}
+	slices.SortFunc(found, func(a, b Facts) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(found, func(a, b Facts) bool { return a.ID == b.ID }), nil
+}
+
+func (w *world) Enrolled(context.Context) (int, error) {
+	n := w.fleet
+	if w.counted {
+		return n, nil
+	}
+	for _, f := range w.facts {
+		if f.Enrolled {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (w *world) Unsynced(_ context.Context, ids []device.ID) (map[device.ID][]App, error) {
+	found := make(map[device.ID][]App)
+	for _, id := range ids {
+		if apps := w.apps[id]; len(apps) > 0 {
+			found[id] = apps
+		}
+	}
+	return found, nil
+}
+
+func (w *world) Approvers(_ context.Context, besides string) (int, error) {
+	return len(slices.DeleteFunc(slices.Clone(w.persons), func(p string) bool { return p == besides })), nil
 }
 
 // End ends an enrolment as the enroll slice does: it tells back.
@@ -223,8 +171,8 @@ func statement(o Order, words string) *Statement {
 	}
 }
 
-// acknowledged is the promise of an honest phone.
-func acknowledged(o Order) Event {
+// promise is the acknowledgement of an honest phone.
+func promise(o Order) Event {
 	if !o.Scope.EndsEnrollment() {
 		return Event{Kind: Acknowledge}
 	}
@@ -234,8 +182,8 @@ func acknowledged(o Order) Event {
 	return Event{Kind: Acknowledge, Statement: s}
 }
 
-// finished is the receipt of an honest phone.
-func finished(o Order, r Receipt) Event {
+// receipted is the receipt of an honest phone.
+func receipted(o Order, r Receipt) Event {
 	s := statement(o, "receipt")
 	s.Receipt = &r
 	if o.Scope.EndsEnrollment() {
@@ -249,12 +197,33 @@ func finished(o Order, r Receipt) Event {
 
 var errBroken = errors.New("broken")
 
-func alice(t *testing.T) context.Context {
-	return identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "alice", RequestID: "r1"})
+// administrator is somebody whose one credential is old.
+func administrator(name string, r identity.Role) identity.Caller {
+	return identity.Caller{
+		Kind: identity.Admin, Name: name, Person: name, Role: r, Serial: "5e41a1" + name,
+		Since: monday.Add(-365 * 24 * time.Hour), RequestID: "r1",
+	}
 }
+
+func as(t *testing.T, c identity.Caller) context.Context {
+	t.Helper()
+	return identity.With(t.Context(), c)
+}
+
+// alice is an owner, bob an approver.
+func alice(t *testing.T) context.Context { return as(t, administrator("alice", identity.Owner)) }
+
+func bob(t *testing.T) context.Context { return as(t, administrator("bob", identity.Approver)) }
 
 // phone is the device's caller; the context is what its requests come with.
 func phone(t *testing.T) (context.Context, identity.Caller) {
-	c := identity.Caller{Kind: identity.Device, Device: "device-one", Epoch: 3}
-	return identity.With(t.Context(), c), c
+	c := callerOf(factsOf(device.Personal, device.WorkProfile))
+	return as(t, c), c
+}
+
+// callerOf is a device as it speaks.
+func callerOf(f Facts) identity.Caller {
+	return identity.Caller{
+		Kind: identity.Device, Device: f.ID, Epoch: f.Epoch, Ownership: f.Ownership, Mode: f.Mode, Group: f.Group, User: f.User,
+	}
 }

@@ -4,15 +4,21 @@ import (
 	"context"
 
 	"ringfence/internal/fault"
+	"ringfence/internal/identity"
 )
 
-// List gives one page, newest first, and where the next one begins: the zero
-// Cursor after the last. A page of long receipts ends early. Limit must be
-// positive.
+// List gives one page of what the caller reaches, newest first, and where the next
+// one begins: the zero Cursor after the last. A page of long receipts ends early.
+// Limit must be positive.
 func (s *Service) List(ctx context.Context, q Query) (page []Order, next Cursor, err error) {
 	if q.Limit < 1 {
 		return nil, Cursor{}, fault.InvalidField("page_size", "must be positive")
 	}
+	c := identity.From(ctx)
+	if reachesNothing(c) {
+		return nil, Cursor{}, nil
+	}
+	q.Groups = c.Groups
 	weight := 0
 	for {
 		part := q
@@ -35,6 +41,12 @@ func (s *Service) List(ctx context.Context, q Query) (page []Order, next Cursor,
 			return page, Cursor{}, nil
 		}
 	}
+}
+
+// reachesNothing reports whether no device is the caller's business, who is no
+// administrator, or one for no group at all.
+func reachesNothing(c identity.Caller) bool {
+	return !c.Is(identity.Admin) || c.Groups != nil && len(c.Groups) == 0
 }
 
 // A page is read in parts and stays well below what a client takes.

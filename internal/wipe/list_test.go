@@ -23,7 +23,7 @@ func TestListEndsHeavyPagesEarly(t *testing.T) {
 	}
 	seen, q := 0, Query{Limit: 1000}
 	for {
-		page, next, err := w.List(t.Context(), q)
+		page, next, err := w.List(alice(t), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestListEndsHeavyPagesEarly(t *testing.T) {
 	if seen != orders {
 		t.Errorf("saw %d orders, want %d", seen, orders)
 	}
-	if _, _, err := w.List(t.Context(), Query{}); fault.KindOf(err) != fault.Invalid {
+	if _, _, err := w.List(alice(t), Query{}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a page of no orders: got error %v", err)
 	}
 }
@@ -62,7 +62,7 @@ func TestListEndsExactly(t *testing.T) {
 			var sizes []int
 			q := Query{Limit: limit}
 			for {
-				page, next, err := w.List(t.Context(), q)
+				page, next, err := w.List(alice(t), q)
 				if err != nil {
 					t.Fatal(err)
 				}

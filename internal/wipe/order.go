@@ -83,12 +83,44 @@ type Order struct {
 	Receipt *Receipt
 	// Outcome says why it failed, expired or was cancelled.
 	Outcome string
-	// RequestKey and RequestDigest make the order safe to ask for twice. A key
-	// belongs to its creator.
-	RequestKey    string
-	RequestDigest string
+	// Request led to it; empty for a lease, and for orders from before there
+	// were requests.
+	Request RequestID
+	Source  Source
+	// Person and Credential are whose budget it is charged to; empty for a
+	// lease.
+	Person     string
+	Credential string
+	// Group and Ownership are the device's when it was ordered.
+	Group     string
+	Ownership device.Ownership
+	// HeldUntil is when its cooling-off ends; zero for none.
+	HeldUntil time.Time
+	// Lease is present for an order that the device carries out by itself.
+	Lease *Lease
 	// Version grows by one with each change and guards it: see Store.Save.
 	Version uint64
+}
+
+// Source is where an order came from.
+type Source string
+
+// The sources. What a compliance verdict leads to is not among them: no verdict
+// orders anything.
+const (
+	ByAdministrator Source = "administrator"
+	ByUserWipe      Source = "user"
+	ByLease         Source = "lease"
+)
+
+// held reports whether the order must not go on yet: its cooling-off lasts, or
+// the breaker is open. What a device has acknowledged it must finish, and a lock
+// takes nothing.
+func (o Order) held(b Breaker, now time.Time) bool {
+	if o.State != Pending && o.State != Delivered {
+		return false
+	}
+	return now.Before(o.HeldUntil) || b.Open() && o.Scope.kind != Lock
 }
 
 // overdue reports whether its time ended before the device promised.

@@ -49,9 +49,9 @@ func orderIn(s State, scope Scope) Order {
 func eventOf(o Order, k EventKind) Event {
 	switch k {
 	case Acknowledge:
-		return acknowledged(o)
+		return promise(o)
 	case Finish:
-		return finished(o, Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4})
+		return receipted(o, Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4})
 	default:
 		return Event{Kind: k, Reason: "because"}
 	}
@@ -141,7 +141,7 @@ func TestApply(t *testing.T) {
 		{"acknowledged at the last moment", orderIn(Delivered, apps), Event{Kind: Acknowledge}, deadline, func(o *Order) {
 			o.State, o.AcknowledgedAt = Acknowledged, deadline
 		}},
-		{"committed", orderIn(Delivered, OfWorkProfile()), acknowledged(orderIn(Delivered, OfWorkProfile())), later, func(o *Order) {
+		{"committed", orderIn(Delivered, OfWorkProfile()), promise(orderIn(Delivered, OfWorkProfile())), later, func(o *Order) {
 			o.State, o.AcknowledgedAt = Acknowledged, later
 			o.Commitment = &Commitment{
 				At: monday, Packages: []string{"com.example.mail"}, Files: 4, Key: oneTime.Public(), Digest: DigestOf([]byte("commitment order-one")),
@@ -153,13 +153,13 @@ func TestApply(t *testing.T) {
 		{"put back", orderIn(Delivered, apps), Event{Kind: NotNow, Reason: "in a call"}, later, func(o *Order) {
 			o.State, o.NotNow = Pending, 1
 		}},
-		{"app data done, long after its time", orderIn(Acknowledged, apps), finished(orderIn(Acknowledged, apps), Receipt{
+		{"app data done, long after its time", orderIn(Acknowledged, apps), receipted(orderIn(Acknowledged, apps), Receipt{
 			FinishedAt: later.Add(time.Nanosecond), Packages: []string{"com.example.mail", "com.example.chat", "com.example.mail"}, Files: 7,
 		}), tooLate, func(o *Order) {
 			o.State, o.SettledAt = Done, tooLate
 			o.Receipt = &Receipt{FinishedAt: later, Packages: []string{"com.example.chat", "com.example.mail"}, Files: 7}
 		}},
-		{"work profile done: not settled before the enrolment has ended", orderIn(Acknowledged, OfWorkProfile()), finished(orderIn(Acknowledged, OfWorkProfile()), Receipt{
+		{"work profile done: not settled before the enrolment has ended", orderIn(Acknowledged, OfWorkProfile()), receipted(orderIn(Acknowledged, OfWorkProfile()), Receipt{
 			FinishedAt: later, Packages: []string{"com.anything"}, Keys: 1, Certificates: 2, Bytes: 3,
 		}), later, func(o *Order) {
 			o.State = Done
@@ -265,7 +265,7 @@ func TestNotNowIsBounded(t *testing.T) {
 	if err != nil || o.State != Delivered || o.Version != version {
 		t.Errorf("beyond the bound: got %s, version %d, error %v; want it delivered as it was", o.State, o.Version, err)
 	}
-	if _, err := o.Apply(acknowledged(o), monday); err != nil {
+	if _, err := o.Apply(promise(o), monday); err != nil {
 		t.Errorf("beyond the bound the device may still act: %v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestReceiptMustFitTheOrder(t *testing.T) {
 			receipt := good
 			tt.spoil(&receipt)
 			o := orderIn(Acknowledged, tt.scope)
-			got, err := o.Apply(finished(o, receipt), monday)
+			got, err := o.Apply(receipted(o, receipt), monday)
 			f, _ := errors.AsType[*fault.Error](err)
 			if f == nil || f.Kind != fault.Invalid || f.Fields[0].Name != tt.want {
 				t.Errorf("got error %v, want an invalid %s", err, tt.want)

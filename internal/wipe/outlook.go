@@ -18,13 +18,38 @@ type Outlook struct {
 // Foresee says what carrying out scope s on the device would do. It describes
 // what Plan allows and decides nothing.
 func Foresee(f Facts, s Scope) Outlook {
-	if s.EndsEnrollment() {
-		return foreseeProfile(f)
+	switch s.kind {
+	case Lock:
+		return Outlook{
+			Removes: []string{"nothing: the work side asks for its PIN again"},
+			Keeps:   []string{"everything"},
+		}
+	case AppData:
+		return foreseeApps(f, s.packages)
+	case WholeDevice:
+		return foreseeDevice(f, s)
+	default:
+		return foreseeProfile(f, s)
 	}
-	return foreseeApps(f, s.packages)
 }
 
-func foreseeProfile(f Facts) Outlook {
+// foreseeDevice is for a device of the company only.
+func foreseeDevice(f Facts, s Scope) Outlook {
+	o := Outlook{
+		EndsEnrollment: true,
+		Removes: []string{
+			"everything on the device, which goes back to how it left the factory",
+			fmt.Sprintf("the enrolment (epoch %d): the device's certificates are revoked", f.Epoch),
+		},
+		Keeps: []string{"nothing"},
+	}
+	if s.personal {
+		o.Removes = append([]string{"THE PERSONAL SIDE TOO: every personal app, file, photo, message and account"}, o.Removes...)
+	}
+	return o
+}
+
+func foreseeProfile(f Facts, s Scope) Outlook {
 	o := Outlook{
 		EndsEnrollment: true,
 		Removes: []string{
@@ -34,9 +59,13 @@ func foreseeProfile(f Facts) Outlook {
 		},
 		Keeps: []string{personalSide},
 	}
-	if f.Ownership == device.Company {
+	switch {
+	case s.kind == Relinquish:
+		o.Removes = append(o.Removes, "what the company restricts on the phone")
+		o.Keeps = append(o.Keeps, "the phone itself, which the person keeps: the company gives it up")
+	case f.Ownership == device.Company:
 		o.Keeps = append(o.Keeps, "the phone itself, which is the company's: it is not reset, and no longer managed")
-	} else {
+	default:
 		o.Keeps = append(o.Keeps, "the phone itself: it is not reset, and no longer managed")
 	}
 	return o

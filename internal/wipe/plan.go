@@ -1,17 +1,18 @@
 package wipe
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
+	"slices"
 	"time"
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 )
 
-// Facts is what must be known of a device to judge a request.
+// Facts is what must be known of a device to judge an order for it.
 type Facts struct {
 	ID device.ID
 	// Epoch is the latest enrolment; Enrolled whether it still lasts.
@@ -19,6 +20,11 @@ type Facts struct {
 	Enrolled  bool
 	Ownership device.Ownership
 	Mode      device.Mode
+	Group     string
+	// User is the person, as the enrolment token names them; may be empty.
+	User string
+	// LastContact is zero if it was never heard of since it enrolled.
+	LastContact time.Time
 }
 
 // ended reports whether epoch e of the device is over.
@@ -26,96 +32,41 @@ func (f Facts) ended(e device.Epoch) bool {
 	return f.Epoch > e || (f.Epoch == e && !f.Enrolled)
 }
 
-// Request is what an administrator asks for.
-type Request struct {
-	// Key makes the request safe to repeat.
-	Key    string
-	Device device.ID
-	// Epoch is the enrolment it is meant for; 0 means the present one.
-	Epoch device.Epoch
-	Scope Scope
-	// Reason is for the record and for the person.
-	Reason string
-	// Lifetime is how long the device may take to begin; 0 means
-	// DefaultLifetime.
-	Lifetime time.Duration
+// App is a work app with changes that its server does not have yet.
+type App struct {
+	Package string
+	Changes uint32
 }
-
-// How long a device may take to begin.
-const (
-	DefaultLifetime = 30 * 24 * time.Hour
-	MinLifetime     = time.Minute
-	MaxLifetime     = 365 * 24 * time.Hour
-)
 
 // MaxOpen bounds the orders under way for one device, so that all of them fit
 // into one answer.
 const MaxOpen = 100
 
-var keyPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{8,64}$`)
-
-// lifetime is Lifetime or the default.
-func (r Request) lifetime() time.Duration {
-	if r.Lifetime == 0 {
-		return DefaultLifetime
-	}
-	return r.Lifetime
+// Terms are what every order of one request has in common.
+type Terms struct {
+	Scope    Scope
+	Reason   string
+	Lifetime time.Duration
 }
 
-// check says what can never be right about a request to order something.
-func (r Request) check() error {
-	if !keyPattern.MatchString(r.Key) {
-		return fault.InvalidField("request_key", "must match %s", keyPattern)
-	}
-	if err := checkReason(r.Reason); err != nil {
-		return err
-	}
-	return r.checkTarget()
-}
-
-// checkTarget is the part of check that a dry run needs too.
-func (r Request) checkTarget() error {
-	if _, err := device.ParseID(string(r.Device)); err != nil {
-		return fault.InvalidField("device_id", "%v", err)
-	}
-	if r.Scope.kind == "" {
-		return fault.InvalidField("scope", "is required")
-	}
-	if d := r.lifetime(); d < MinLifetime || d > MaxLifetime {
-		return fault.InvalidField("lifetime", "must be between one minute and 365 days")
-	}
-	return nil
-}
-
-// digest is the same for two requests that ask for the same.
-func (r Request) digest() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %d",
-		r.Device, r.Epoch, r.Scope.kind, r.Scope.packages, r.Reason, r.lifetime()))
-	return hex.EncodeToString(sum[:])
-}
-
-// Plan decides who may be wiped, and how far: it gives the order that the
-// request leads to, or refuses with ErrEpochMoved, ErrNotEnrolled or
-// ErrNoWorkProfile. Who asked and under which id is for the caller to add.
-func Plan(f Facts, r Request, now time.Time) (Order, error) {
-	if err := r.checkTarget(); err != nil {
-		return Order{}, err
-	}
+// Plan decides who may be wiped, and how far: it gives the order that the terms
+// lead to, or refuses with ErrNotEnrolled, ErrNoWorkProfile, ErrScopeNotForMode or
+// ErrPersonalSide. Who asked, and under which id, is for the caller to add.
+func Plan(f Facts, t Terms, now time.Time) (Order, error) {
 	switch {
-	case f.ID != r.Device || !f.Mode.Allowed(f.Ownership):
+	case !f.Mode.Allowed(f.Ownership):
 		return Order{}, fault.New(fault.Internal, "", "the device's record contradicts itself")
-	case r.Epoch != 0 && r.Epoch != f.Epoch:
-		return Order{}, fault.New(ErrEpochMoved.Kind, ErrEpochMoved.Reason, "the device is in epoch %d, not %d", f.Epoch, r.Epoch)
 	case !f.Enrolled:
 		return Order{}, ErrNotEnrolled
-	case r.Scope.kind == WorkProfile && !f.Mode.HasWorkProfile():
-		return Order{}, ErrNoWorkProfile
+	}
+	if err := t.Scope.fits(f.Ownership, f.Mode); err != nil {
+		return Order{}, err
 	}
 	now = now.UTC().Truncate(time.Microsecond)
 	return Order{
-		Device: f.ID, Epoch: f.Epoch, Scope: r.Scope, State: Pending, Reason: r.Reason,
-		CreatedAt: now, NotAfter: now.Add(r.lifetime()).Truncate(time.Microsecond), ChangedAt: now,
-		RequestKey: r.Key, RequestDigest: r.digest(), Version: 1,
+		Device: f.ID, Epoch: f.Epoch, Scope: t.Scope, State: Pending, Reason: t.Reason,
+		Group: f.Group, Ownership: f.Ownership,
+		CreatedAt: now, NotAfter: now.Add(t.Lifetime).Truncate(time.Microsecond), ChangedAt: now, Version: 1,
 	}, nil
 }
 
@@ -141,4 +92,66 @@ func Admit(o Order, unsettled []Order, now time.Time) error {
 		return fault.New(ErrPending.Kind, ErrPending.Reason, "%d orders are under way for this device", open)
 	}
 	return nil
+}
+
+// Planned is one device in a plan.
+type Planned struct {
+	Facts Facts
+	// Unsynced are its apps with changes that would be lost, Outlook what would
+	// go and stay: both are for who reads the plan.
+	Unsynced []App
+	Outlook  Outlook
+	// Excluded says why it would get no order; nil if it would.
+	Excluded error
+	// order is the one it would get.
+	order Order
+}
+
+// Preview is what a plan says: device by device, by id.
+type Preview struct {
+	Scope   Scope
+	Devices []Planned
+	// Digest names the plan: it is the same exactly while the same enrolments
+	// would get the same order.
+	Digest string
+	// Needs says what would be needed before it happens, or why the caller may
+	// not. What a second person is needed for says so.
+	Needs []string
+}
+
+// Included gives the devices that would get an order.
+func (p Preview) Included() []Planned {
+	return slices.DeleteFunc(slices.Clone(p.Devices), func(d Planned) bool { return d.Excluded != nil })
+}
+
+// foresee plans for several devices. Orders holds the unsettled ones of each.
+func foresee(facts []Facts, t Terms, orders []Order, now time.Time) Preview {
+	p := Preview{Scope: t.Scope, Devices: make([]Planned, 0, len(facts))}
+	open := make(map[device.ID][]Order)
+	for _, o := range orders {
+		open[o.Device] = append(open[o.Device], o)
+	}
+	for _, f := range facts {
+		d := Planned{Facts: f}
+		d.order, d.Excluded = Plan(f, t, now)
+		if d.Excluded == nil {
+			d.Excluded = Admit(d.order, open[f.ID], now)
+		}
+		p.Devices = append(p.Devices, d)
+	}
+	slices.SortFunc(p.Devices, func(a, b Planned) int { return cmp.Compare(a.Facts.ID, b.Facts.ID) })
+	p.Digest = planDigest(t.Scope, p.Included())
+	return p
+}
+
+// planDigest covers what decides what is lost, and by whom. When a device was
+// last heard of changes all the time and decides nothing.
+func planDigest(s Scope, included []Planned) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %t %q\n", s.kind, s.personal, s.packages)
+	for _, d := range included {
+		f := d.Facts
+		fmt.Fprintf(h, "%q %d %q %q %q %q\n", f.ID, f.Epoch, f.Ownership, f.Mode, f.Group, f.User)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

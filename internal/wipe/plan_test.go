@@ -17,9 +17,11 @@ func factsOf(o device.Ownership, m device.Mode) Facts {
 	return Facts{ID: "device-one", Epoch: 3, Enrolled: true, Ownership: o, Mode: m}
 }
 
-func request(s Scope) Request {
-	return Request{Key: "key-0001", Device: "device-one", Scope: s, Reason: "phone was stolen"}
+func ask(s Scope) Ask {
+	return Ask{Key: "key-0001", Target: Target{Devices: []device.ID{"device-one"}}, Scope: s, Reason: "phone was stolen"}
 }
+
+func terms(s Scope) Terms { return ask(s).terms() }
 
 // TestPlanTable: every ownership, mode and scope.
 func TestPlanTable(t *testing.T) {
@@ -46,7 +48,7 @@ func TestPlanTable(t *testing.T) {
 				if scope == "apps" {
 					s = apps(t, "com.example.mail")
 				}
-				o, err := Plan(factsOf(tt.ownership, tt.mode), request(s), monday)
+				o, err := Plan(factsOf(tt.ownership, tt.mode), terms(s), monday)
 				got := fault.ReasonOf(err)
 				if err != nil && got == "" {
 					got = fault.KindOf(err).String()
@@ -63,28 +65,29 @@ func TestPlanTable(t *testing.T) {
 }
 
 func TestPlanOrder(t *testing.T) {
-	r := request(OfWorkProfile())
-	r.Lifetime = time.Hour
-	got, err := Plan(factsOf(device.Personal, device.WorkProfile), r, monday.Add(time.Nanosecond))
+	facts := factsOf(device.Personal, device.WorkProfile)
+	facts.Group = "sales"
+	lasting := terms(OfWorkProfile())
+	lasting.Lifetime = time.Hour
+	got, err := Plan(facts, lasting, monday.Add(time.Nanosecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Order{
 		Device: "device-one", Epoch: 3, Scope: OfWorkProfile(), State: Pending, Reason: "phone was stolen",
-		CreatedAt: monday, NotAfter: deadline, ChangedAt: monday,
-		RequestKey: "key-0001", RequestDigest: r.digest(), Version: 1,
+		Group: "sales", Ownership: device.Personal, CreatedAt: monday, NotAfter: deadline, ChangedAt: monday, Version: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Plan (-want +got):\n%s", diff)
 	}
-	r.Lifetime = 0
-	got, err = Plan(factsOf(device.Personal, device.WorkProfile), r, monday)
+	got, err = Plan(facts, terms(OfWorkProfile()), monday)
 	if want := monday.Add(30 * 24 * time.Hour); err != nil || got.NotAfter != want {
 		t.Errorf("without a lifetime: got %v and error %v, want %v", got.NotAfter, err, want)
 	}
 }
 
-func TestPlanEpochs(t *testing.T) {
+// TestAskEpochs: who names an enrolment gets that one or none.
+func TestAskEpochs(t *testing.T) {
 	present := factsOf(device.Personal, device.WorkProfile)
 	left := present
 	left.Enrolled = false
@@ -103,44 +106,47 @@ func TestPlanEpochs(t *testing.T) {
 		{"gone, an older one", left, 2, ErrEpochMoved},
 	}
 	for _, tt := range tests {
-		r := request(OfWorkProfile())
-		r.Epoch = tt.epoch
-		if _, err := Plan(tt.facts, r, monday); !errors.Is(err, tt.want) {
-			t.Errorf("%s: got error %v, want %v", tt.name, err, tt.want)
+		w := newWorld()
+		w.facts["device-one"] = tt.facts
+		a := ask(OfWorkProfile())
+		a.Epoch = tt.epoch
+		if _, orders, err := w.Ask(alice(t), a); !errors.Is(err, tt.want) || (len(orders) == 1) != (tt.want == nil) {
+			t.Errorf("%s: got %d orders and error %v, want %v", tt.name, len(orders), err, tt.want)
 		}
 	}
 }
 
-func TestRequestCheck(t *testing.T) {
+func TestAskCheck(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(*Request)
-		want  string // field; "" for a good request
+		spoil func(*Ask)
+		want  string // field; "" for a good one
 	}{
-		{"good", func(*Request) {}, ""},
-		{"good, longest", func(r *Request) {
-			r.Key, r.Reason, r.Lifetime = strings.Repeat("k", 64), strings.Repeat("ü", 200), MaxLifetime
+		{"good", func(*Ask) {}, ""},
+		{"good, longest", func(a *Ask) {
+			a.Key, a.Reason, a.Lifetime = strings.Repeat("k", 64), strings.Repeat("ü", 200), MaxLifetime
 		}, ""},
-		{"no key", func(r *Request) { r.Key = "" }, "request_key"},
-		{"odd key", func(r *Request) { r.Key = "key 0001" }, "request_key"},
-		{"long key", func(r *Request) { r.Key = strings.Repeat("k", 65) }, "request_key"},
-		{"no device", func(r *Request) { r.Device = "" }, "device_id"},
-		{"odd device", func(r *Request) { r.Device = "../../device" }, "device_id"},
-		{"no scope", func(r *Request) { r.Scope = Scope{} }, "scope"},
-		{"no reason", func(r *Request) { r.Reason = " " }, "reason"},
-		{"long reason", func(r *Request) { r.Reason = strings.Repeat("ü", 201) }, "reason"},
-		{"reason of two lines", func(r *Request) { r.Reason = "fine\nwipe.done order 1" }, "reason"},
-		{"reason with NUL", func(r *Request) { r.Reason = "a\x00b" }, "reason"},
-		{"reason in broken UTF-8", func(r *Request) { r.Reason = "a\xffb" }, "reason"},
-		{"short life", func(r *Request) { r.Lifetime = MinLifetime - 1 }, "lifetime"},
-		{"negative life", func(r *Request) { r.Lifetime = -time.Hour }, "lifetime"},
-		{"long life", func(r *Request) { r.Lifetime = MaxLifetime + 1 }, "lifetime"},
+		{"no key", func(a *Ask) { a.Key = "" }, "request_key"},
+		{"odd key", func(a *Ask) { a.Key = "key 0001" }, "request_key"},
+		{"long key", func(a *Ask) { a.Key = strings.Repeat("k", 65) }, "request_key"},
+		{"no target", func(a *Ask) { a.Target = Target{} }, "target"},
+		{"no device", func(a *Ask) { a.Target.Devices = []device.ID{""} }, "device_id"},
+		{"odd device", func(a *Ask) { a.Target.Devices = []device.ID{"../../device"} }, "device_id"},
+		{"no scope", func(a *Ask) { a.Scope = Scope{} }, "scope"},
+		{"no reason", func(a *Ask) { a.Reason = " " }, "reason"},
+		{"long reason", func(a *Ask) { a.Reason = strings.Repeat("ü", 201) }, "reason"},
+		{"reason of two lines", func(a *Ask) { a.Reason = "fine\nwipe.done order 1" }, "reason"},
+		{"reason with NUL", func(a *Ask) { a.Reason = "a\x00b" }, "reason"},
+		{"reason in broken UTF-8", func(a *Ask) { a.Reason = "a\xffb" }, "reason"},
+		{"short life", func(a *Ask) { a.Lifetime = MinLifetime - 1 }, "lifetime"},
+		{"negative life", func(a *Ask) { a.Lifetime = -time.Hour }, "lifetime"},
+		{"long life", func(a *Ask) { a.Lifetime = MaxLifetime + 1 }, "lifetime"},
 	}
 	for _, tt := range tests {
-		r := request(OfWorkProfile())
-		tt.spoil(&r)
+		a := ask(OfWorkProfile())
+		tt.spoil(&a)
 		got := ""
-		if f, ok := errors.AsType[*fault.Error](r.check()); ok {
+		if f, ok := errors.AsType[*fault.Error](a.check()); ok {
 			got = f.Fields[0].Name
 		}
 		if got != tt.want {
@@ -150,19 +156,23 @@ func TestRequestCheck(t *testing.T) {
 }
 
 func TestDigest(t *testing.T) {
-	base := request(apps(t, "com.a", "com.b"))
+	base := ask(apps(t, "com.a", "com.b"))
 	same := base
 	same.Scope, same.Key, same.Lifetime = apps(t, "com.b", "com.a"), "key-0002", DefaultLifetime
 	if base.digest() != same.digest() {
 		t.Error("the same request has two digests")
 	}
-	for name, change := range map[string]func(*Request){
-		"device":   func(r *Request) { r.Device = "device-two" },
-		"epoch":    func(r *Request) { r.Epoch = 3 },
-		"scope":    func(r *Request) { r.Scope = OfWorkProfile() },
-		"packages": func(r *Request) { r.Scope = apps(t, "com.a") },
-		"reason":   func(r *Request) { r.Reason = "other" },
-		"lifetime": func(r *Request) { r.Lifetime = time.Hour },
+	for name, change := range map[string]func(*Ask){
+		"device":   func(a *Ask) { a.Target.Devices = []device.ID{"device-two"} },
+		"devices":  func(a *Ask) { a.Target.Devices = []device.ID{"device-one", "device-two"} },
+		"group":    func(a *Ask) { a.Target = Target{Group: "device-one"} },
+		"user":     func(a *Ask) { a.Target = Target{User: "device-one"} },
+		"standing": func(a *Ask) { a.Standing = true },
+		"epoch":    func(a *Ask) { a.Epoch = 3 },
+		"scope":    func(a *Ask) { a.Scope = OfWorkProfile() },
+		"packages": func(a *Ask) { a.Scope = apps(t, "com.a") },
+		"reason":   func(a *Ask) { a.Reason = "other" },
+		"lifetime": func(a *Ask) { a.Lifetime = time.Hour },
 	} {
 		other := base
 		change(&other)
@@ -245,3 +255,6 @@ func TestForesee(t *testing.T) {
 		}
 	}
 }
+
+// reason is what a program reads of an error; "" for none.
+func reason(err error) string { return fault.ReasonOf(err) }

@@ -78,7 +78,7 @@ func checkPackages(field string, packages []string, s Scope) ([]string, error) {
 		if !isPackage(p) {
 			return nil, fault.InvalidField(field, "is not an Android package name")
 		}
-		if s.kind == AppData && !s.names([]string{p}) {
+		if !s.EndsEnrollment() && !s.names([]string{p}) {
 			return nil, fault.InvalidField(field, "is not in the order's scope")
 		}
 	}
@@ -92,6 +92,5 @@ func (r Receipt) equal(q Receipt) bool {
 
 // String says it in a line, for the record.
 func (r Receipt) String() string {
-	return fmt.Sprintf("removed the work data of %d apps: %d files, %d bytes, %d keys, %d certificates",
-		len(r.Packages), r.Files, r.Bytes, r.Keys, r.Certificates)
+	return "removed " + contents(len(r.Packages), r.Files, r.Bytes, r.Keys, r.Certificates)
 }

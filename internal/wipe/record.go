@@ -54,9 +54,13 @@ func happened(ctx context.Context, o Order, e Event) audit.Entry {
 	return entry(ctx, action, o, fmt.Sprintf("order %s (%s): %s", o.ID, o.Scope, why))
 }
 
-// entry is in the caller's name; without a caller it is the server's own deed.
 func entry(ctx context.Context, action string, o Order, detail string) audit.Entry {
-	target := "device/" + string(o.Device)
+	return record(ctx, action, "device/"+string(o.Device), detail)
+}
+
+// record makes an entry in the caller's name; without a caller it is the server's
+// own deed.
+func record(ctx context.Context, action, target, detail string) audit.Entry {
 	if identity.From(ctx).Is(identity.Anonymous) {
 		return audit.Server(action, target, detail)
 	}

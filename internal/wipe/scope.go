@@ -6,21 +6,36 @@ import (
 	"slices"
 	"strings"
 
+	"ringfence/internal/device"
 	"ringfence/internal/fault"
 )
 
 // ScopeKind names what sort of thing goes.
 type ScopeKind string
 
-// The kinds of scope. There is none wider than a work profile, and no way to
-// make a Scope of any other kind.
+// The kinds of scope, from the narrowest. There is no way to make a Scope of
+// any other kind, and none to make WholeDevice of a personally owned device.
 const (
+	// Lock takes nothing: the work side asks for its PIN again.
+	Lock ScopeKind = "lock"
+	// AppData is the work data of named apps.
+	AppData ScopeKind = "app-data"
+	// WorkProfile is the work profile.
 	WorkProfile ScopeKind = "work-profile"
-	AppData     ScopeKind = "app-data"
+	// Relinquish is the work profile of a company's device that the person
+	// keeps: the company gives the device up.
+	Relinquish ScopeKind = "relinquish"
+	// WholeDevice is a company's device as it left the factory.
+	WholeDevice ScopeKind = "whole-device"
 )
 
-// ScopeKinds gives every kind there is.
-func ScopeKinds() []ScopeKind { return []ScopeKind{WorkProfile, AppData} }
+// ScopeKinds gives every kind there is, from the narrowest.
+func ScopeKinds() []ScopeKind {
+	return []ScopeKind{Lock, AppData, WorkProfile, Relinquish, WholeDevice}
+}
+
+// rank orders the kinds by what they take; 0 is none.
+func (k ScopeKind) rank() int { return slices.Index(ScopeKinds(), k) + 1 }
 
 // MaxPackages bounds how many apps one order names.
 const MaxPackages = 100
@@ -32,16 +47,32 @@ const (
 
 var packagePattern = regexp.MustCompile(packageRule)
 
-// Scope says what goes: the work profile, or the work data of named apps. It
-// is made by OfWorkProfile and OfAppData only; the zero Scope names nothing
-// and no order can have it.
+// Scope says what goes. It is made by the functions below only; the zero Scope
+// names nothing and no order can have it.
 type Scope struct {
 	kind     ScopeKind
 	packages []string // sorted and unique; empty unless AppData
+	personal bool     // of WholeDevice: a personal side goes too
 }
 
 // OfWorkProfile is the scope of the whole work profile.
 func OfWorkProfile() Scope { return Scope{kind: WorkProfile} }
+
+// OfRelinquish is the scope of the work profile of a device that is given up.
+func OfRelinquish() Scope { return Scope{kind: Relinquish} }
+
+// OfLock is the scope of nothing but a lock.
+func OfLock() Scope { return Scope{kind: Lock} }
+
+// OfWholeDevice is the scope of a device as it left the factory, for a device
+// of the company in that mode; false for any other device: then there is no such
+// scope.
+func OfWholeDevice(o device.Ownership, m device.Mode) (Scope, bool) {
+	if o != device.Company || !m.Allowed(o) {
+		return Scope{}, false
+	}
+	return Scope{kind: WholeDevice, personal: m.HasWorkProfile()}, true
+}
 
 // OfAppData is the scope of the named apps' work data: 1 to MaxPackages
 // distinct Android package names. Anything else, such as a path, is Invalid.
@@ -69,27 +100,50 @@ func isPackage(s string) bool {
 // Kind says what sort of thing goes; empty for the zero Scope.
 func (s Scope) Kind() ScopeKind { return s.kind }
 
-// Packages gives the named apps in order; empty for a work profile.
+// PersonalSide reports whether a personal side goes too, which only a company's
+// device with a work profile has, as a whole.
+func (s Scope) PersonalSide() bool { return s.personal }
+
+// Packages gives the named apps in order; empty for other scopes.
 func (s Scope) Packages() []string { return slices.Clone(s.packages) }
 
 // EndsEnrollment reports whether nothing is left to manage afterwards.
-func (s Scope) EndsEnrollment() bool { return s.kind == WorkProfile }
+func (s Scope) EndsEnrollment() bool { return s.kind.rank() >= WorkProfile.rank() }
+
+// fits says whether a device of that ownership, in that mode, can have an order
+// of this very scope: what Allowed says, and that a scope of the whole device was
+// made for such a device. A personal side that the scope does not name stays.
+func (s Scope) fits(o device.Ownership, m device.Mode) error {
+	if err := Allowed(s.kind, o, m); err != nil || s.kind != WholeDevice {
+		return err
+	}
+	switch whole, ok := OfWholeDevice(o, m); {
+	case !ok || s.personal && !whole.personal:
+		return ErrScopeNotForMode
+	case whole.personal && !s.personal:
+		return ErrPersonalSide
+	}
+	return nil
+}
 
 // Equal reports whether both name the same.
 func (s Scope) Equal(other Scope) bool {
-	return s.kind == other.kind && slices.Equal(s.packages, other.packages)
+	return s.kind == other.kind && s.personal == other.personal && slices.Equal(s.packages, other.packages)
 }
 
 // Covers reports whether carrying out s leaves nothing of other to do: s is
-// equal or wider.
+// equal or wider. Nothing but a lock covers a lock, which is for at once: a wider
+// order may be held, or wait for the phone.
 func (s Scope) Covers(other Scope) bool {
 	switch {
 	case s.kind == "" || other.kind == "":
 		return false
-	case s.kind == WorkProfile:
-		return true
+	case other.kind == Lock:
+		return s.kind == Lock
+	case s.EndsEnrollment():
+		return s.kind.rank() >= other.kind.rank()
 	default:
-		return other.kind == AppData && s.names(other.packages)
+		return s.kind == other.kind && s.names(other.packages)
 	}
 }
 
@@ -115,8 +169,17 @@ func (s Scope) String() string {
 // Full names the scope with every app in it.
 func (s Scope) Full() string {
 	switch s.kind {
+	case Lock:
+		return "lock of the work side"
 	case WorkProfile:
 		return "work profile"
+	case Relinquish:
+		return "work profile, and the device is given up"
+	case WholeDevice:
+		if s.personal {
+			return "whole device, its personal side too"
+		}
+		return "whole device"
 	case AppData:
 		return "app data of " + strings.Join(s.packages, ", ")
 	default:

@@ -13,11 +13,13 @@ import (
 type Config struct {
 	Store       Store
 	Devices     Devices
+	Apps        Apps
+	People      People
 	Enrollments Enrollments
 	Signer      Signer
 	Bell        Bell
 	Now         func() time.Time
-	// NewID makes order ids: distinct, unguessable, 8 to 64 of [a-z0-9-].
+	// NewID makes ids: distinct, unguessable, 8 to 58 of [a-z0-9-].
 	NewID func() string
 }
 
@@ -25,113 +27,65 @@ type Config struct {
 // several servers on one database.
 type Service struct {
 	store       Store
+	desks       Desks
+	requests    Requests
+	leases      LeaseHolders
 	devices     Devices
+	apps        Apps
+	people      People
 	enrollments Enrollments
 	signer      Signer
 	bell        Bell
 	now         func() time.Time
 	newID       func() string
 
-	mu     sync.Mutex // guards walked
+	mu     sync.Mutex // guards what follows
 	walked ID         // where the next Sweep goes on looking for ended epochs
+	stood  RequestID  // where it goes on looking at standing wipes
+	rungTo time.Time  // up to when it has rung devices after a cooling-off
 }
 
 // New makes the service.
 func New(c Config) *Service {
 	return &Service{
-		store: c.Store, devices: c.Devices, enrollments: c.Enrollments,
+		store: c.Store, desks: c.Store, requests: c.Store, leases: c.Store,
+		devices: c.Devices, apps: c.Apps, people: c.People, enrollments: c.Enrollments,
 		signer: c.Signer, bell: c.Bell, now: c.Now, newID: c.NewID,
 	}
 }
 
 func (s *Service) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-// Preview is what Plan answers.
-type Preview struct {
-	Order   Order // without ID, Sequence and CreatedBy
-	Outlook Outlook
-}
-
-// Plan answers what Create would do, and does nothing. Key and Reason may be
-// missing from the request. Errors: as Create.
-func (s *Service) Plan(ctx context.Context, r Request) (Preview, error) {
-	f, o, err := s.plan(ctx, r)
-	if err != nil {
-		return Preview{}, err
-	}
-	unsettled, err := s.store.Unsettled(ctx, o.Device, o.Epoch)
-	if err != nil {
-		return Preview{}, err
-	}
-	if err := Admit(o, unsettled, s.time()); err != nil {
-		return Preview{}, err
-	}
-	return Preview{Order: o, Outlook: Foresee(f, r.Scope)}, nil
-}
-
-func (s *Service) plan(ctx context.Context, r Request) (Facts, Order, error) {
-	if err := r.checkTarget(); err != nil {
-		return Facts{}, Order{}, err
-	}
-	f, err := s.devices.Facts(ctx, r.Device)
-	if err != nil {
-		return Facts{}, Order{}, err
-	}
-	o, err := Plan(f, r, s.time())
-	return f, o, err
-}
-
-// Create orders a wipe in the name of the caller in ctx and rings the device.
-// The same request again gives the first order, as it is now. Errors: Invalid,
-// NotFound (no such device), ErrEpochMoved, ErrNotEnrolled, ErrNoWorkProfile,
-// ErrPending, ErrKeyReused.
-func (s *Service) Create(ctx context.Context, r Request) (Order, error) {
-	if err := r.check(); err != nil {
-		return Order{}, err
-	}
-	by := identity.From(ctx).Actor()
-	o, err := s.first(ctx, by, r)
-	if errors.Is(err, ErrUnknown) {
-		o, err = s.create(ctx, by, r)
-	}
-	if err != nil {
-		return Order{}, err
-	}
-	// Also for a repeated request: the first may have ended before its ring.
-	s.bell.Ring(o.Device)
-	return o, nil
-}
-
-// first gives the order that the request has led to already. It comes before
-// every other question: a retry is answered even when the device has gone.
-func (s *Service) first(ctx context.Context, by string, r Request) (Order, error) {
-	o, err := s.store.ByKey(ctx, by, r.Key)
-	if err == nil && o.RequestDigest != r.digest() {
-		return Order{}, ErrKeyReused
+// Get gives one order; ErrUnknown also to who does not reach its device.
+func (s *Service) Get(ctx context.Context, id ID) (Order, error) {
+	o, err := s.store.Order(ctx, id)
+	if err == nil && !identity.From(ctx).Reaches(o.Group) {
+		return Order{}, ErrUnknown
 	}
 	return o, err
 }
 
-func (s *Service) create(ctx context.Context, by string, r Request) (Order, error) {
-	_, o, err := s.plan(ctx, r)
-	if err != nil {
-		return Order{}, err
-	}
-	o.ID, o.CreatedBy = ID(s.newID()), by
-	return s.store.Create(ctx, o, ordered(ctx, o))
-}
-
-// Get gives one order, or ErrUnknown.
-func (s *Service) Get(ctx context.Context, id ID) (Order, error) { return s.store.Order(ctx, id) }
+// Breaker tells how the breaker stands.
+func (s *Service) Breaker(ctx context.Context) (Breaker, error) { return s.desks.Breaker(ctx) }
 
 // Cancel stops an order that no device has acknowledged, and rings the device
-// so that it forgets the order. Safe to repeat. Errors: Invalid, ErrUnknown,
+// so that it forgets the order. Safe to repeat. Whoever asked for it may; else it
+// takes a role that may stop. Errors: Invalid, ErrUnknown, ErrRoleMayNot,
 // ErrAcknowledged, ErrFinished.
 func (s *Service) Cancel(ctx context.Context, id ID, reason string) (Order, error) {
 	if err := checkReason(reason); err != nil {
 		return Order{}, err
 	}
-	o, err := s.apply(ctx, id, Event{Kind: Cancel, Reason: reason}, anyone)
+	c := identity.From(ctx)
+	o, err := s.apply(ctx, id, Event{Kind: Cancel, Reason: reason}, func(o Order) error {
+		switch {
+		case !c.Reaches(o.Group):
+			return ErrUnknown
+		case !own(c, o.Person) && !c.May(identity.Stop):
+			return roleMayNot(c.Role, identity.Stop, "only orders of its own")
+		}
+		return nil
+	})
 	if err != nil {
 		return Order{}, err
 	}

@@ -15,16 +15,20 @@ import (
 	"ringfence/internal/identity"
 )
 
-// order creates an order and fails the test if that is refused.
-func (w *world) order(t *testing.T, s Scope) Order {
+// order gives an order for device-one, or for the one that is named, and fails the
+// test if that is refused.
+func (w *world) order(t *testing.T, s Scope, ids ...device.ID) Order {
 	t.Helper()
-	r := request(s)
-	r.Key = fmt.Sprintf("key-%04d", w.ids+1)
-	o, err := w.Create(alice(t), r)
-	if err != nil {
-		t.Fatalf("create: %v", err)
+	a := ask(s)
+	a.Key = fmt.Sprintf("key-%04d", w.ids+1)
+	if len(ids) > 0 {
+		a.Target.Devices = ids
 	}
-	return o
+	r, orders, err := w.Ask(alice(t), a)
+	if err != nil || r.State != Executed || len(orders) != 1 {
+		t.Fatalf("ask: %s, %d orders, error %v", r.State, len(orders), err)
+	}
+	return orders[0]
 }
 
 // say reports events of one order, one after the other, as the phone.
@@ -49,57 +53,55 @@ func (w *world) say(t *testing.T, id ID, kinds ...EventKind) Order {
 // event is what an honest phone says of an order as it is now.
 func (w *world) event(t *testing.T, id ID, k EventKind) Event {
 	t.Helper()
-	o, err := w.Get(t.Context(), id)
+	o, err := w.store.Order(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return eventOf(o, k)
 }
 
-func TestCreateIsSafeToRepeat(t *testing.T) {
+func TestAskIsSafeToRepeat(t *testing.T) {
 	w := newWorld()
-	first := w.order(t, OfWorkProfile())
+	a := ask(OfWorkProfile())
+	request, orders, err := w.Ask(alice(t), a)
+	if err != nil || len(orders) != 1 || request.State != Executed {
+		t.Fatalf("got %s, %d orders, error %v", request.State, len(orders), err)
+	}
+	first := orders[0]
 	w.now = w.now.Add(time.Minute)
 	w.say(t, first.ID, Deliver, Acknowledge, Finish)
 	// The device has gone and time has passed: a retry is still answered.
-	again, err := w.Create(alice(t), request2(first))
-	if err != nil || again.ID != first.ID || again.State != Done {
-		t.Errorf("the same request again: got %s %s, error %v; want %s done", again.ID, again.State, err, first.ID)
+	again, orders, err := w.Ask(alice(t), a)
+	if err != nil || again.ID != request.ID || len(orders) != 1 || orders[0].ID != first.ID || orders[0].State != Done {
+		t.Errorf("the same again: got request %s, orders %v, error %v; want %s done", again.ID, orders, err, first.ID)
 	}
-	other := request2(first)
+	other := a
 	other.Reason = "another reason"
-	if _, err := w.Create(alice(t), other); !errors.Is(err, ErrKeyReused) {
+	if _, _, err := w.Ask(alice(t), other); !errors.Is(err, ErrKeyReused) {
 		t.Errorf("the key for another request: got error %v, want %v", err, ErrKeyReused)
 	}
-	bob := identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "bob"})
-	if _, err := w.Create(bob, other); !errors.Is(err, ErrNotEnrolled) {
-		t.Errorf("a key belongs to its creator: got error %v, want %v", err, ErrNotEnrolled)
+	carol := as(t, administrator("carol", identity.Operator))
+	if _, _, err := w.Ask(carol, other); !errors.Is(err, ErrNotEnrolled) {
+		t.Errorf("a key belongs to its asker: got error %v, want %v", err, ErrNotEnrolled)
 	}
-	if len(w.store.orders) != 1 {
-		t.Errorf("%d orders, want 1", len(w.store.orders))
+	if len(w.store.orders) != 1 || len(w.store.requests) != 1 {
+		t.Errorf("%d orders and %d requests, want 1 of each", len(w.store.orders), len(w.store.requests))
 	}
 }
 
-// request2 is the request that led to o.
-func request2(o Order) Request {
-	r := request(o.Scope)
-	r.Key = o.RequestKey
-	return r
-}
-
-func TestCreateRefuses(t *testing.T) {
+func TestAskRefuses(t *testing.T) {
 	w := newWorld()
-	r := request(OfWorkProfile())
-	r.Device = "device-unknown"
-	if _, err := w.Create(alice(t), r); fault.KindOf(err) != fault.NotFound {
+	a := ask(OfWorkProfile())
+	a.Target.Devices = []device.ID{"device-unknown"}
+	if _, _, err := w.Ask(alice(t), a); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("unknown device: got error %v", err)
 	}
-	if _, err := w.Plan(alice(t), r); fault.KindOf(err) != fault.NotFound {
+	if _, err := w.Plan(alice(t), a); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("plan for an unknown device: got error %v", err)
 	}
-	r = request(OfWorkProfile())
-	r.Reason = ""
-	if _, err := w.Create(alice(t), r); fault.KindOf(err) != fault.Invalid {
+	a = ask(OfWorkProfile())
+	a.Reason = ""
+	if _, _, err := w.Ask(alice(t), a); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no reason: got error %v", err)
 	}
 	if w.store.writes != 0 || len(w.rings) != 0 {
@@ -109,16 +111,19 @@ func TestCreateRefuses(t *testing.T) {
 
 func TestPlanDoesNothing(t *testing.T) {
 	w := newWorld()
-	p, err := w.Plan(alice(t), Request{Device: "device-one", Scope: OfWorkProfile()})
-	if err != nil || !p.Outlook.EndsEnrollment || p.Order.Epoch != 3 {
+	only := Ask{Target: Target{Devices: []device.ID{"device-one"}}, Scope: OfWorkProfile()}
+	p, err := w.Plan(alice(t), only)
+	if err != nil || len(p.Devices) != 1 || !p.Devices[0].Outlook.EndsEnrollment || p.Devices[0].Facts.Epoch != 3 || p.Devices[0].Excluded != nil {
 		t.Errorf("got %+v, error %v", p, err)
 	}
 	if w.store.writes != 0 || len(w.rings) != 0 {
 		t.Errorf("a plan left a trace: %d writes, rings %v", w.store.writes, w.rings)
 	}
 	w.order(t, OfWorkProfile())
-	if _, err := w.Plan(alice(t), Request{Device: "device-one", Scope: apps(t, "com.a")}); !errors.Is(err, ErrPending) {
-		t.Errorf("a plan beside a wider order: got error %v, want %v", err, ErrPending)
+	only.Scope = apps(t, "com.a")
+	p, err = w.Plan(alice(t), only)
+	if err != nil || len(p.Included()) != 0 || !errors.Is(p.Devices[0].Excluded, ErrPending) {
+		t.Errorf("a plan beside a wider order: got %+v, error %v; want it excluded as %v", p, err, ErrPending)
 	}
 }
 
@@ -146,34 +151,37 @@ func TestRecord(t *testing.T) {
 
 	var got []string
 	for _, e := range w.store.entries {
-		if e.Target != "device/device-one" {
-			t.Errorf("target %q", e.Target)
-		}
-		got = append(got, e.Actor+" "+e.Action+" "+e.Detail)
+		got = append(got, e.Target+" "+e.Actor+" "+e.Action+" "+e.Detail)
 	}
 	want := strings.Split(strings.TrimSpace(`
-admin:alice wipe.order order order-0001 for epoch 3 (app data of com.example.mail): phone was stolen
-device:device-one wipe.refuse order order-0001 (app data of com.example.mail): the device refuses what it was given as this order, for the 1. time: because
-device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
-device:device-one wipe.not_now order order-0001 (app data of com.example.mail): not now, for the 1. time: because
-device:device-one wipe.deliver order order-0001 (app data of com.example.mail): ordered because: phone was stolen
-device:device-one wipe.acknowledge order order-0001 (app data of com.example.mail): ordered because: phone was stolen
-device:device-one wipe.done order order-0001 (app data of com.example.mail): removed the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
-admin:alice wipe.order order order-0002 for epoch 3 (app data of com.example.chat): phone was stolen
-admin:alice wipe.cancel order order-0002 (app data of com.example.chat): wrong phone
-admin:alice wipe.order order order-0003 for epoch 3 (app data of com.example.chat): phone was stolen
-device:device-one wipe.fail order order-0003 (app data of com.example.chat): because
-admin:alice wipe.order order order-0004 for epoch 3 (app data of com.example.late): phone was stolen
-server wipe.expire order order-0004 (app data of com.example.late): not acknowledged by 2026-04-01T09:00:00Z
-admin:alice wipe.order order order-0005 for epoch 3 (app data of com.example.promised): phone was stolen
-device:device-one wipe.deliver order order-0005 (app data of com.example.promised): ordered because: phone was stolen
-device:device-one wipe.acknowledge order order-0005 (app data of com.example.promised): ordered because: phone was stolen
-admin:alice wipe.order order order-0006 for epoch 3 (work profile): phone was stolen
-device:device-one wipe.deliver order order-0006 (work profile): ordered because: phone was stolen
-device:device-one wipe.commit order order-0006 (work profile): will remove the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
-device:device-one wipe.done order order-0006 (work profile): removed the work data of 1 apps: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
-device:device-one wipe.expire order order-0005 (app data of com.example.promised): acknowledged, then the enrolment ended: not confirmed (work profile wiped by order order-0006)
-device:device-one wipe.settle order order-0006 (work profile): the enrolment it was to end has ended (work profile wiped by order order-0006)
+request/id-00001 admin:alice wipe.execute app data of com.example.mail of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00002 for epoch 3 (app data of com.example.mail): phone was stolen
+device/device-one device:device-one wipe.refuse order id-00002 (app data of com.example.mail): the device refuses what it was given as this order, for the 1. time: because
+device/device-one device:device-one wipe.deliver order id-00002 (app data of com.example.mail): ordered because: phone was stolen
+device/device-one device:device-one wipe.not_now order id-00002 (app data of com.example.mail): not now, for the 1. time: because
+device/device-one device:device-one wipe.deliver order id-00002 (app data of com.example.mail): ordered because: phone was stolen
+device/device-one device:device-one wipe.acknowledge order id-00002 (app data of com.example.mail): ordered because: phone was stolen
+device/device-one device:device-one wipe.done order id-00002 (app data of com.example.mail): removed the work data of 1 app: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
+request/id-00003 admin:alice wipe.execute app data of com.example.chat of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00004 for epoch 3 (app data of com.example.chat): phone was stolen
+device/device-one admin:alice wipe.cancel order id-00004 (app data of com.example.chat): wrong phone
+request/id-00005 admin:alice wipe.execute app data of com.example.chat of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00006 for epoch 3 (app data of com.example.chat): phone was stolen
+device/device-one device:device-one wipe.fail order id-00006 (app data of com.example.chat): because
+request/id-00007 admin:alice wipe.execute app data of com.example.late of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00008 for epoch 3 (app data of com.example.late): phone was stolen
+device/device-one server wipe.expire order id-00008 (app data of com.example.late): not acknowledged by 2026-04-01T09:00:00Z
+request/id-00009 admin:alice wipe.execute app data of com.example.promised of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00010 for epoch 3 (app data of com.example.promised): phone was stolen
+device/device-one device:device-one wipe.deliver order id-00010 (app data of com.example.promised): ordered because: phone was stolen
+device/device-one device:device-one wipe.acknowledge order id-00010 (app data of com.example.promised): ordered because: phone was stolen
+request/id-00011 admin:alice wipe.execute work profile of device device-one: phone was stolen
+device/device-one admin:alice wipe.order order id-00012 for epoch 3 (work profile): phone was stolen
+device/device-one device:device-one wipe.deliver order id-00012 (work profile): ordered because: phone was stolen
+device/device-one device:device-one wipe.commit order id-00012 (work profile): will remove the work data of 1 app: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
+device/device-one device:device-one wipe.done order id-00012 (work profile): removed the work data of 1 app: 4 files, 0 bytes, 0 keys, 0 certificates; ordered because: phone was stolen
+device/device-one device:device-one wipe.expire order id-00010 (app data of com.example.promised): acknowledged, then the enrolment ended: not confirmed (work profile wiped by order id-00012)
+device/device-one device:device-one wipe.settle order id-00012 (work profile): the enrolment it was to end has ended (work profile wiped by order id-00012)
 `), "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
@@ -232,7 +240,7 @@ func TestFetchNotesNothingItCannotSign(t *testing.T) {
 	if _, err := w.Fetch(ctx, c); !errors.Is(err, errBroken) {
 		t.Errorf("got error %v, want %v", err, errBroken)
 	}
-	if got, _ := w.Get(ctx, o.ID); got.State != Pending {
+	if got, _ := w.Get(alice(t), o.ID); got.State != Pending {
 		t.Errorf("an order that was never given is %s", got.State)
 	}
 }
@@ -312,7 +320,7 @@ func TestCrashBeforeTheEnrollmentEnds(t *testing.T) {
 			}
 			w.fail = nil
 			again(t, w, o.ID)
-			if got, _ := w.Get(ctx, o.ID); !got.settled() || got.State != Done || len(w.ended) != 1 {
+			if got, _ := w.Get(alice(t), o.ID); !got.settled() || got.State != Done || len(w.ended) != 1 {
 				t.Errorf("got %s, settled %t, ended %v", got.State, got.settled(), w.ended)
 			}
 			if got, err := w.Sweep(t.Context()); err != nil || got != (Swept{}) {
@@ -337,19 +345,20 @@ func TestReportOutlivesItsCaller(t *testing.T) {
 // TestSweepFindsEndedEpochs: nobody told that the phone joined anew.
 func TestSweepFindsEndedEpochs(t *testing.T) {
 	w := newWorld()
+	w.store.limits = boundless()
 	var orders []Order
 	for i := range 2*sweepBatch + 5 {
 		id := device.ID(fmt.Sprintf("device-%04d", i))
 		f := factsOf(device.Personal, device.WorkProfile)
 		f.ID = id
 		w.facts[id] = f
-		r := request(OfWorkProfile())
-		r.Device, r.Key = id, fmt.Sprintf("key-%04d", i)
-		o, err := w.Create(alice(t), r)
+		a := ask(OfWorkProfile())
+		a.Target.Devices, a.Key = []device.ID{id}, fmt.Sprintf("key-%04d", i)
+		_, made, err := w.Ask(alice(t), a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		orders = append(orders, o)
+		orders = append(orders, made...)
 		switch i % 4 {
 		case 0:
 			f.Epoch++
@@ -375,7 +384,7 @@ func TestSweepFindsEndedEpochs(t *testing.T) {
 			want = Expired
 			voided--
 		}
-		if got, _ := w.Get(t.Context(), o.ID); got.State != want {
+		if got, _ := w.Get(alice(t), o.ID); got.State != want {
 			t.Errorf("order %d is %s, want %s", i, got.State, want)
 		}
 	}

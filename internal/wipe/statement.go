@@ -40,8 +40,10 @@ type Statement struct {
 // about says whether the statement is about the order, all of it. Whose word
 // it is, is for the signature to say.
 func (s *Statement) about(o Order) error {
-	same := s.Order == o.ID && s.Device == o.Device && s.Epoch == o.Epoch && s.Sequence == o.Sequence && s.Scope.Equal(o.Scope)
-	if !same {
+	same := s.Order == o.ID && s.Device == o.Device && s.Epoch == o.Epoch && s.Sequence == o.Sequence
+	// The one scope that a statement has no word for is named by OrderDigest.
+	scope := s.Scope.Equal(o.Scope) || o.Scope.kind == WholeDevice && s.Scope.kind == ""
+	if !same || !scope {
 		return errStatement("is about another order")
 	}
 	return nil

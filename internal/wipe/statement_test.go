@@ -67,7 +67,7 @@ func TestCommitmentMustHold(t *testing.T) {
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
 			o := orderIn(Delivered, OfWorkProfile())
-			e := acknowledged(o)
+			e := promise(o)
 			spoil(e.Statement)
 			refusedAs(t, o, e)
 		})
@@ -77,7 +77,7 @@ func TestCommitmentMustHold(t *testing.T) {
 	})
 	t.Run("for app data", func(t *testing.T) {
 		apps := orderIn(Delivered, apps(t, "com.example.mail"))
-		e := acknowledged(orderIn(Delivered, OfWorkProfile()))
+		e := promise(orderIn(Delivered, OfWorkProfile()))
 		e.Statement.Scope = apps.Scope
 		refusedAs(t, apps, e)
 	})
@@ -120,7 +120,7 @@ func TestReceiptMustBeSigned(t *testing.T) {
 		for what, spoil := range tests {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				o := orderIn(Acknowledged, scope)
-				e := finished(o, Receipt{FinishedAt: monday})
+				e := receipted(o, Receipt{FinishedAt: monday})
 				spoil(e.Statement)
 				refusedAs(t, o, e)
 			})
@@ -135,12 +135,12 @@ func TestReceiptMustBeSigned(t *testing.T) {
 // one is refused, and so is none.
 func TestFirstCommitmentHolds(t *testing.T) {
 	o := orderIn(Acknowledged, OfWorkProfile())
-	same := acknowledged(o)
+	same := promise(o)
 	resign(same.Statement, wipetest.NewKey()) // ECDSA signs anew each time, and the device may have renewed its key
 	if got, err := o.Apply(same, tooLate); err != nil || cmp.Diff(o, got) != "" {
 		t.Errorf("the same commitment: %s, error %v", cmp.Diff(o, got), err)
 	}
-	other := acknowledged(o)
+	other := promise(o)
 	other.Statement.Proof.Content = []byte("another commitment")
 	resign(other.Statement, handset.Key)
 	for name, e := range map[string]Event{"another": other, "none": {Kind: Acknowledge}} {
@@ -201,13 +201,13 @@ func TestStatementNamesTheSignedOrder(t *testing.T) {
 	w := newWorld()
 	o := w.order(t, OfWorkProfile())
 	ctx, c := phone(t)
-	e := acknowledged(o)
+	e := promise(o)
 	e.Statement.OrderDigest[0] ^= 1
 	if _, err := w.Report(ctx, c, o.ID, e); invalidField(err) != "statement" {
 		t.Errorf("got error %v, want an invalid statement", err)
 	}
 	w.signFail = errBroken
-	if _, err := w.Report(ctx, c, o.ID, acknowledged(o)); !errors.Is(err, errBroken) {
+	if _, err := w.Report(ctx, c, o.ID, promise(o)); !errors.Is(err, errBroken) {
 		t.Errorf("got error %v, want %v", err, errBroken)
 	}
 }

@@ -22,26 +22,24 @@ type Proofs struct {
 	Receipt    *Proof
 }
 
-// Orders keeps the orders. Every error is a fault.
+// Orders keeps the orders; Desks makes them. Every error is a fault.
 type Orders interface {
-	// Create saves a new order with its entry, gives it the device's next
-	// Sequence, and returns it, all in one transaction in which no other order
-	// for the device is created. An order of the same creator and request key
-	// is returned instead of saving anything, or ErrKeyReused if its digest is
-	// another. Otherwise what Admit says of the device's unsettled orders
-	// holds.
-	Create(ctx context.Context, o Order, e audit.Entry) (Order, error)
 	// Save saves changed orders with their entries and proofs: all, or none and
 	// ErrMoved if one of them is no longer at Version-1. The proof of an order
 	// that is Done is its receipt's, otherwise its commitment's.
 	Save(ctx context.Context, changes ...Change) error
+	// Renumber gives an order that no device has acknowledged, at Version-1, its
+	// device's next sequence, with its entry, and returns it; ErrMoved if it is
+	// no longer at that version.
+	Renumber(ctx context.Context, o Order, e audit.Entry) (Order, error)
+	// Acted gives the highest sequence that the device has acknowledged, in any
+	// of its epochs; 0 for none. What it did for a lease does not count.
+	Acted(ctx context.Context, id device.ID) (uint64, error)
 	// Order gives one order, or ErrUnknown.
 	Order(ctx context.Context, id ID) (Order, error)
 	// Proofs gives what the device has signed for an order, as it was saved.
 	Proofs(ctx context.Context, id ID) (Proofs, error)
-	// ByKey gives the order of that creator and request key, or ErrUnknown.
-	ByKey(ctx context.Context, createdBy, key string) (Order, error)
-	// Unsettled gives the unsettled orders of one epoch, oldest first. It is
+	// Unsettled gives the unsettled orders of one epoch by their sequence. It is
 	// asked at each look of each phone: to find none must cost next to nothing.
 	Unsettled(ctx context.Context, id device.ID, epoch device.Epoch) ([]Order, error)
 	// List gives one page, newest first; empty after the last.
@@ -56,20 +54,30 @@ type Backlog interface {
 	// Unended gives orders that are done while the enrolment they end is not
 	// known to have ended, oldest first.
 	Unended(ctx context.Context, limit int) ([]Order, error)
+	// Released gives devices that have orders whose cooling-off ended after
+	// from and not after to.
+	Released(ctx context.Context, from, to time.Time) ([]device.ID, error)
 	// After walks the unsettled orders by id; "" begins the walk.
 	After(ctx context.Context, id ID, limit int) ([]Order, error)
 }
 
-// Store is both.
+// Store is all that is kept.
 type Store interface {
 	Orders
 	Backlog
+	Desks
+	Requests
+	LeaseHolders
 }
 
 // Query shapes a listing. Zero fields do not filter.
 type Query struct {
-	Device device.ID
-	State  State
+	Device  device.ID
+	State   State
+	Request RequestID
+	// Groups bounds it to orders of devices of these; nil does not. An empty list
+	// is of no group.
+	Groups []string
 	// After is where the previous page ended; the zero Cursor begins.
 	After Cursor
 	// Limit is how many orders a page holds at most.
@@ -89,6 +97,25 @@ type Devices interface {
 	// Facts gives what is known of one device, whether or not it is enrolled;
 	// a NotFound fault if there never was one.
 	Facts(ctx context.Context, id device.ID) (Facts, error)
+	// Select gives what is known of the devices of a target: those named that
+	// there are, each once, or those enrolled of a group or a person. More than
+	// limit are Invalid.
+	Select(ctx context.Context, t Target, limit int) ([]Facts, error)
+	// Enrolled counts the enrolled devices; it may be a minute old.
+	Enrolled(ctx context.Context) (int, error)
+}
+
+// Apps knows what work apps have not sent yet.
+type Apps interface {
+	// Unsynced gives the apps with changes that their server does not have,
+	// of those devices that have any.
+	Unsynced(ctx context.Context, ids []device.ID) (map[device.ID][]App, error)
+}
+
+// People knows the administrators.
+type People interface {
+	// Approvers counts the other persons who could approve.
+	Approvers(ctx context.Context, besides string) (int, error)
 }
 
 // Enrollments ends enrolments.

@@ -29,6 +29,12 @@ type Swept struct {
 	Ended int
 	// Voided orders belonged to epochs whose end had not been heard of.
 	Voided int
+	// Lapsed requests were not approved in time.
+	Lapsed int
+	// Expanded orders were added to standing wipes of persons.
+	Expanded int
+	// Released devices were rung because a cooling-off ended.
+	Released int
 }
 
 // sweepBatch bounds each part of one Sweep.
@@ -36,15 +42,19 @@ const sweepBatch = 100
 
 // Sweep does a bounded part of what is overdue: it expires orders, ends
 // enrolments after a wipe that a crash left half done, and looks whether the
-// epochs of unsettled orders still last. Call it now and then, from as many
+// epochs of unsettled orders still last. It ends requests that nobody approved,
+// goes on with standing wipes, and rings devices whose orders were held. Call it now and then, from as many
 // servers as there are. One order's trouble does not keep it from the others;
 // all errors are returned, joined.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	var swept Swept
-	var errs [3]error
+	var errs [6]error
 	swept.Expired, errs[0] = s.sweepOverdue(ctx)
 	swept.Ended, errs[1] = s.sweepUnended(ctx)
 	swept.Voided, errs[2] = s.sweepEpochs(ctx)
+	swept.Lapsed, errs[3] = s.sweepRequests(ctx)
+	swept.Expanded, errs[4] = s.sweepPersons(ctx)
+	swept.Released, errs[5] = s.sweepReleased(ctx)
 	return swept, errors.Join(errs[:]...)
 }
 

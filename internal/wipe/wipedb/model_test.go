@@ -1,6 +1,7 @@
 package wipedb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,8 +20,9 @@ import (
 // modelOrder is an order as a person would keep it in a notebook.
 type modelOrder struct {
 	id       wipe.ID
+	number   int
 	epoch    device.Epoch
-	goes     string // "all", or the apps' letters: "a", "b", "ab"
+	goes     string // as in scopes
 	state    string
 	notNows  int
 	refusals int
@@ -40,36 +42,59 @@ func (o *modelOrder) late(now time.Time) bool {
 func (o *modelOrder) become(state string) {
 	o.state = state
 	o.promised = o.promised || state == "acknowledged"
-	o.settled = !o.open() && (state != "done" || o.goes != "all")
+	o.settled = !o.open() && (state != "done" || o.ends() == 0)
+}
+
+// ends ranks what ends the enrolment by how much it takes; 0 is less than that.
+func (o *modelOrder) ends() int { return slices.Index([]string{"all", "give up", "whole"}, o.goes) + 1 }
+
+// covers reports whether nothing of the other is left to do; a lock is for at
+// once, and only a lock is like it.
+func (o *modelOrder) covers(other *modelOrder) bool {
+	if other.goes == "lock" {
+		return o.goes == "lock"
+	}
+	return o.ends() > 0 && o.ends() >= other.ends() || o.goes == other.goes ||
+		o.goes == "ab" && (other.goes == "a" || other.goes == "b")
 }
 
 // model is one device and all that was ever ordered for it, beside the real
 // service that is told the same.
 type model struct {
 	service  *wipe.Service
+	store    *Store
 	fleet    *fleet
 	now      *time.Time
 	id       device.ID
 	epoch    device.Epoch
 	enrolled bool
+	paused   bool // the breaker is open
+	last     int  // the number of the device's last order
 	orders   []*modelOrder
+	requests []*modelRequest
 }
 
-// TestModel plays random stories of administrators, a phone, time, crashes and
-// re-enrolments, and compares with the notebook after each step.
+// TestModel plays random stories of administrators, a phone, time, crashes,
+// re-enrolments and the breaker, and compares with the notebook after each step.
 func TestModel(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		now, f, runs := monday, new(fleet), 0
 		service := f.serve(db, func() time.Time { return now })
+		loose(t, db)
 		rapid.Check(t, func(rt *rapid.T) {
 			runs++
-			m := &model{service: service, fleet: f, now: &now, id: device.ID(fmt.Sprintf("device-%06d", runs))}
+			m := &model{service: service, store: New(db), fleet: f, now: &now, id: device.ID(fmt.Sprintf("device-%06d", runs))}
 			defer m.tidy(t)
 			m.join(rt)
 			rt.Repeat(map[string]func(*rapid.T){
 				"":        m.check,
-				"create":  m.create,
-				"create2": m.create,
+				"ask":     m.ask,
+				"ask2":    m.ask,
+				"whole":   m.askWhole,
+				"approve": m.approve,
+				"reject":  m.reject,
+				"stop":    m.stop,
+				"breaker": m.toggle,
 				"cancel":  m.cancel,
 				"fetch":   m.fetch,
 				"report":  m.report,
@@ -88,6 +113,12 @@ func TestModel(t *testing.T) {
 // tidy ends everything, so that the next story's sweeps find only their own.
 func (m *model) tidy(t *testing.T) {
 	m.fleet.broken = nil
+	m.breaker(t, false)
+	for _, r := range m.requests {
+		if _, _, err := m.service.Stop(admin(t.Context(), "alice"), r.id, "tidied up"); err != nil && !errors.Is(err, wipe.ErrRequestFinished) {
+			t.Error(err)
+		}
+	}
 	if err := m.fleet.leave(m.id, m.epoch); err != nil {
 		t.Error(err)
 	}
@@ -100,7 +131,7 @@ func (m *model) tidy(t *testing.T) {
 
 // check compares every order with the notebook.
 func (m *model) check(t *rapid.T) {
-	listed, _, err := m.service.List(t.Context(), wipe.Query{Device: m.id, Limit: 1000})
+	listed, _, err := m.service.List(admin(t.Context(), "alice"), wipe.Query{Device: m.id, Limit: 1000})
 	if err != nil || len(listed) != len(m.orders) {
 		t.Fatalf("listed %d orders, error %v; want %d", len(listed), err, len(m.orders))
 	}
@@ -111,54 +142,86 @@ func (m *model) check(t *rapid.T) {
 	for _, want := range m.orders {
 		got := byID[want.id]
 		if string(got.State) != want.state || int(got.NotNow) != want.notNows || got.SettledAt.IsZero() == want.settled ||
-			(got.Receipt != nil) != (want.state == "done") || got.Epoch != want.epoch || int(got.Refusals) != want.refusals ||
-			(got.Commitment != nil) != (want.promised && want.goes == "all") {
+			(got.Receipt != nil) != (want.state == "done") || got.Epoch != want.epoch || int(got.Sequence) != want.number || int(got.Refusals) != want.refusals ||
+			(got.Commitment != nil) != (want.promised && want.ends() > 0) {
 			t.Fatalf("got %+v, want %+v", got, *want)
 		}
 	}
+	for _, want := range m.requests {
+		if want.ended {
+			continue // the database lets nobody change it
+		}
+		got, err := m.service.GetRequest(admin(t.Context(), "alice"), want.id)
+		if err != nil || got.State != want.state || got.Decided.Person != want.by {
+			t.Fatalf("got %+v, error %v; want %+v", got, err, *want)
+		}
+		want.ended = want.state != wipe.Waiting && want.state != wipe.Executed
+	}
 }
 
-var scopes = map[string][]string{"all": nil, "a": {"com.a"}, "b": {"com.b"}, "ab": {"com.a", "com.b"}}
+var scopes = map[string]wipe.Scope{
+	"all": wipe.OfWorkProfile(), "give up": wipe.OfRelinquish(), "lock": wipe.OfLock(),
+	"a": appsOf("com.a"), "b": appsOf("com.b"), "ab": appsOf("com.a", "com.b"),
+}
 
-func (m *model) create(t *rapid.T) {
-	goes := rapid.SampledFrom([]string{"all", "a", "b", "ab"}).Draw(t, "scope")
+func appsOf(packages ...string) wipe.Scope {
+	s, err := wipe.OfAppData(packages)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func (m *model) ask(t *rapid.T) {
+	goes := rapid.SampledFrom([]string{"all", "give up", "lock", "a", "b", "ab"}).Draw(t, "scope")
 	epoch := rapid.SampledFrom([]device.Epoch{0, 0, m.epoch, m.epoch + 1}).Draw(t, "epoch")
-	scope := wipe.OfWorkProfile()
-	if goes != "all" {
-		scope, _ = wipe.OfAppData(scopes[goes])
-	}
-	request := wipe.Request{
-		Key: fmt.Sprintf("%s-%d", m.id, len(m.orders)), Device: m.id, Epoch: epoch,
-		Scope: scope, Reason: "lost", Lifetime: 10 * time.Minute,
-	}
-	want := m.mayCreate(goes, epoch)
+	a := ask(fmt.Sprintf("%s-%d", m.id, len(m.orders)), m.id, scopes[goes])
+	a.Epoch, a.Lifetime = epoch, 10*time.Minute
+	want := m.mayAsk(&modelOrder{goes: goes}, epoch)
 	for range rapid.IntRange(1, 2).Draw(t, "times") {
-		o, err := m.service.Create(admin(t.Context(), "alice"), request)
+		_, orders, err := m.service.Ask(admin(t.Context(), "alice"), a)
 		if !errors.Is(err, want) {
-			t.Fatalf("create %s: got error %v, want %v", goes, err, want)
+			t.Fatalf("ask for %s: got error %v, want %v", goes, err, want)
 		}
-		if err == nil && (len(m.orders) == 0 || m.orders[len(m.orders)-1].id != o.ID) {
-			m.orders = append(m.orders, &modelOrder{id: o.ID, epoch: m.epoch, goes: goes, state: "pending", notAfter: m.now.Add(10 * time.Minute)})
-			request.Key = fmt.Sprintf("%s-%d", m.id, len(m.orders)-1)
+		if err == nil && (len(m.orders) == 0 || m.orders[len(m.orders)-1].id != orders[0].ID) {
+			m.note(orders, goes)
 		}
 	}
 }
 
-func (m *model) mayCreate(goes string, epoch device.Epoch) error {
+// note keeps the one order that came to be.
+func (m *model) note(orders []wipe.Order, goes string) *modelOrder {
+	m.last++
+	o := &modelOrder{id: orders[0].ID, number: m.last, epoch: m.epoch, goes: goes, state: "pending", notAfter: m.now.Add(10 * time.Minute)}
+	m.orders = append(m.orders, o)
+	return o
+}
+
+// mayAsk gives what a new order is refused with.
+func (m *model) mayAsk(o *modelOrder, epoch device.Epoch) error {
 	if epoch != 0 && epoch != m.epoch {
 		return wipe.ErrEpochMoved
 	}
+	if err := m.fits(o); err != nil {
+		return err
+	}
+	if m.paused && o.goes != "lock" {
+		return wipe.ErrBreakerOpen
+	}
+	return nil
+}
+
+// fits says whether the device can have one more order.
+func (m *model) fits(o *modelOrder) error {
 	if !m.enrolled {
 		return wipe.ErrNotEnrolled
 	}
-	for _, o := range m.orders { // oldest first, as the store reads them
-		if o.epoch != m.epoch || o.settled || o.late(*m.now) {
-			continue
-		}
-		if o.state == "done" {
+	for _, other := range m.byNumber() { // as the store reads them
+		switch {
+		case other.epoch != m.epoch || other.settled || other.late(*m.now):
+		case other.state == "done":
 			return wipe.ErrNotEnrolled
-		}
-		if o.goes == "all" || o.goes == goes || o.goes == "ab" && goes != "all" {
+		case other.covers(o):
 			return wipe.ErrPending
 		}
 	}
@@ -188,19 +251,35 @@ func (m *model) cancel(t *rapid.T) {
 	}
 }
 
+// fetch is the phone looking for orders, for the whole device or for others.
 func (m *model) fetch(t *rapid.T) {
 	ctx, c := phone(t.Context(), m.id, m.epoch)
-	got, err := m.service.Fetch(ctx, c)
+	whole := rapid.Bool().Draw(t, "whole")
+	get := m.service.Fetch
+	if whole {
+		get = m.service.FetchWhole
+	}
+	got, err := get(ctx, c)
 	if err != nil {
 		t.Fatalf("fetch: %v", err)
 	}
+	due := func(o *modelOrder) bool {
+		return o.epoch == m.epoch && o.open() && !o.late(*m.now) && !m.held(o) && (o.goes == "whole") == whole
+	}
+	for _, o := range m.byNumber() {
+		if due(o) && m.passed(o) {
+			m.last++
+			o.number = m.last
+		}
+	}
 	var want []wipe.ID
-	for _, o := range m.orders {
-		if o.epoch == m.epoch && o.open() && !o.late(*m.now) {
-			want = append(want, o.id)
-			if o.state == "pending" {
-				o.become("delivered")
-			}
+	for _, o := range m.byNumber() {
+		if !due(o) {
+			continue
+		}
+		want = append(want, o.id)
+		if o.state == "pending" {
+			o.become("delivered")
 		}
 	}
 	var given []wipe.ID
@@ -210,6 +289,22 @@ func (m *model) fetch(t *rapid.T) {
 	if !slices.Equal(given, want) {
 		t.Fatalf("fetched %v, want %v", given, want)
 	}
+}
+
+// held reports whether the open breaker keeps an order from going on.
+func (m *model) held(o *modelOrder) bool {
+	return m.paused && o.goes != "lock" && (o.state == "pending" || o.state == "delivered")
+}
+
+// passed reports whether the device has promised an order with a higher number:
+// it takes this one up only with a new one.
+func (m *model) passed(o *modelOrder) bool {
+	return (o.state == "pending" || o.state == "delivered") &&
+		slices.ContainsFunc(m.orders, func(other *modelOrder) bool { return other.promised && other.number > o.number })
+}
+
+func (m *model) byNumber() []*modelOrder {
+	return slices.SortedFunc(slices.Values(m.orders), func(a, b *modelOrder) int { return cmp.Compare(a.number, b.number) })
 }
 
 func (m *model) report(t *rapid.T) {
@@ -229,13 +324,16 @@ func (m *model) report(t *rapid.T) {
 
 		"done of another app": finish(receipt),
 	}[say]
-	known, err := m.service.Get(t.Context(), o.id)
+	known, err := m.service.Get(admin(t.Context(), "alice"), o.id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e = signed(known, e)
 	want, broken := wipe.ErrUnknown, false
-	if o.epoch == epoch || say == "refused" {
+	switch {
+	case o.epoch == epoch && say == "acknowledge" && (m.held(o) || m.passed(o)):
+		want = wipe.ErrPaused
+	case o.epoch == epoch || say == "refused":
 		want, broken = m.said(o, say)
 	}
 	ctx, c := phone(t.Context(), m.id, epoch)
@@ -274,7 +372,7 @@ func (m *model) said(o *modelOrder, say string) (refusal *fault.Error, broken bo
 		switch {
 		case o.state != "acknowledged":
 			return wipe.ErrNotAcknowledged, false
-		case say != "done" && o.goes != "all":
+		case say != "done" && o.ends() == 0:
 			return invalid, false
 		}
 		o.become("done")
@@ -322,7 +420,8 @@ func (m *model) over(epoch device.Epoch) {
 }
 
 func (m *model) wait(t *rapid.T) {
-	*m.now = m.now.Add(time.Duration(rapid.IntRange(1, 6).Draw(t, "minutes")) * time.Minute)
+	minutes := rapid.SampledFrom([]int{1, 2, 3, 4, 5, 6, 6, 5, 4, 3, 2, 1, 24 * 60}).Draw(t, "minutes")
+	*m.now = m.now.Add(time.Duration(minutes) * time.Minute)
 }
 
 // leave ends the enrolment from outside; whether the service hears of it is
@@ -360,6 +459,11 @@ func (m *model) breakEnd(*rapid.T) {
 func (m *model) sweep(t *rapid.T) {
 	if _, err := m.service.Sweep(t.Context()); err != nil && !errors.Is(err, errEndBroken) {
 		t.Fatalf("sweep: %v", err)
+	}
+	for _, r := range m.requests {
+		if r.state == wipe.Waiting && m.now.After(r.expires) {
+			r.state = wipe.RequestEnd
+		}
 	}
 	for _, o := range m.orders {
 		if o.late(*m.now) {

@@ -1,133 +1,23 @@
 package wipedb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"ringfence/internal/device"
-	"ringfence/internal/fault"
-	"ringfence/internal/identity"
-	"ringfence/internal/sqldb"
-	"ringfence/internal/sqldb/dbtest"
 	"ringfence/internal/wipe"
 )
-
-// fleet is what surrounds a service: devices that are enrolled until ended.
-type fleet struct {
-	mu    sync.Mutex // guards what follows
-	facts map[device.ID]wipe.Facts
-	rings int
-	// broken makes End fail.
-	broken error
-	// tell is told of ended enrolments, as the service is in a server.
-	tell func(context.Context, device.ID, device.Epoch, string) error
-}
-
-func (f *fleet) join(id device.ID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.facts == nil {
-		f.facts = map[device.ID]wipe.Facts{}
-	}
-	f.facts[id] = wipe.Facts{
-		ID: id, Epoch: f.facts[id].Epoch + 1, Enrolled: true, Ownership: device.Personal, Mode: device.WorkProfile,
-	}
-}
-
-func (f *fleet) Facts(_ context.Context, id device.ID) (wipe.Facts, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	facts, ok := f.facts[id]
-	if !ok {
-		return wipe.Facts{}, fault.New(fault.NotFound, "", "no such device")
-	}
-	return facts, nil
-}
-
-func (f *fleet) End(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error {
-	if err := f.leave(id, epoch); err != nil {
-		return err
-	}
-	return f.tell(ctx, id, epoch, reason)
-}
-
-func (f *fleet) leave(id device.ID, epoch device.Epoch) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	facts := f.facts[id]
-	if f.broken == nil && facts.Epoch == epoch {
-		facts.Enrolled = false
-		f.facts[id] = facts
-	}
-	return f.broken
-}
-
-func (f *fleet) Ring(device.ID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rings++
-}
-
-func (f *fleet) Sign(o wipe.Order) ([]byte, error) { return []byte(o.ID), nil }
-
-func (f *fleet) Digest(o wipe.Order) (wipe.Digest, error) { return wipe.DigestOf([]byte(o.ID)), nil }
-
-var serial atomic.Uint64
-
-// serve makes a service on a database, as one server would.
-func (f *fleet) serve(db *sqldb.DB, now func() time.Time) *wipe.Service {
-	s := wipe.New(wipe.Config{
-		Store: New(db), Devices: f, Enrollments: f, Signer: f, Bell: f, Now: now,
-		NewID: func() string { return fmt.Sprintf("order-%08d", serial.Add(1)) },
-	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tell = s.EnrollmentEnded
-	return s
-}
-
-func at(t time.Time) func() time.Time { return func() time.Time { return t } }
-
-func admin(ctx context.Context, name string) context.Context {
-	return identity.With(ctx, identity.Caller{Kind: identity.Admin, Name: name})
-}
-
-func phone(ctx context.Context, id device.ID, epoch device.Epoch) (context.Context, identity.Caller) {
-	c := identity.Caller{Kind: identity.Device, Device: id, Epoch: epoch}
-	return identity.With(ctx, c), c
-}
-
-// onServers runs a test with one service and with two, on each dialect that
-// takes so many.
-func onServers(t *testing.T, run func(t *testing.T, f *fleet, servers []*wipe.Service)) {
-	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		f := new(fleet)
-		run(t, f, []*wipe.Service{f.serve(db, at(monday))})
-	})
-	t.Run("two servers", func(t *testing.T) {
-		dbtest.Two(t, func(t *testing.T, a, b *sqldb.DB) {
-			f := new(fleet)
-			run(t, f, []*wipe.Service{f.serve(a, at(monday)), f.serve(b, at(monday))})
-		})
-	})
-}
 
 // TestCancelOrAcknowledge: three administrators cancel while the phone
 // promises, from two hands. One side wins, and both know which.
 func TestCancelOrAcknowledge(t *testing.T) {
-	onServers(t, func(t *testing.T, f *fleet, servers []*wipe.Service) {
+	onServers(t, loose, func(t *testing.T, f *fleet, servers []*wipe.Service) {
 		f.join("device-one")
 		for i := range 20 {
-			request := wipe.Request{Key: fmt.Sprintf("key-%04d", i), Device: "device-one", Scope: apps(t, fmt.Sprintf("com.app%d", i)), Reason: "lost"}
-			o, err := servers[0].Create(admin(t.Context(), "alice"), request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			o := asked(t, servers[0], ask(fmt.Sprintf("key-%04d", i), "device-one", apps(t, fmt.Sprintf("com.app%d", i))))
 			device, caller := phone(t.Context(), "device-one", 1)
 			var cancelled, promised atomic.Int32
 			count := func(n *atomic.Int32, err, lost error) {
@@ -156,7 +46,7 @@ func TestCancelOrAcknowledge(t *testing.T) {
 				})
 			}
 			hands.Wait()
-			got, err := servers[0].Get(t.Context(), o.ID)
+			got, err := servers[0].Get(admin(t.Context(), "alice"), o.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,10 +69,10 @@ func TestCancelOrAcknowledge(t *testing.T) {
 	})
 }
 
-// TestCreateOnce: administrators who order the same at the same time get one
+// TestAskOnce: administrators who order the same at the same time get one
 // order between them, and one who repeats a request gets the same order back.
-func TestCreateOnce(t *testing.T) {
-	onServers(t, func(t *testing.T, f *fleet, servers []*wipe.Service) {
+func TestAskOnce(t *testing.T) {
+	onServers(t, loose, func(t *testing.T, f *fleet, servers []*wipe.Service) {
 		for i := range 10 {
 			id := device.ID(fmt.Sprintf("device-%04d", i))
 			f.join(id)
@@ -192,15 +82,15 @@ func TestCreateOnce(t *testing.T) {
 			for n := range 6 {
 				hands.Go(func() {
 					// Three administrators, each of them twice.
-					request := wipe.Request{Key: "key-" + string(id), Device: id, Scope: wipe.OfWorkProfile(), Reason: "lost"}
-					o, err := servers[n%len(servers)].Create(admin(t.Context(), fmt.Sprintf("admin%d", n/2)), request)
+					a := ask("key-"+string(id), id, wipe.OfWorkProfile())
+					_, orders, err := servers[n%len(servers)].Ask(admin(t.Context(), fmt.Sprintf("admin%d", n/2)), a)
 					switch {
 					case err == nil:
-						made.Store(o.ID, o.CreatedBy)
+						made.Store(orders[0].ID, orders[0].CreatedBy)
 					case errors.Is(err, wipe.ErrPending):
 						refused.Add(1)
 					default:
-						t.Errorf("create: %v", err)
+						t.Errorf("ask: %v", err)
 					}
 				})
 			}
@@ -217,14 +107,11 @@ func TestCreateOnce(t *testing.T) {
 // TestDoneOnce: a receipt that is sent twice at the same time, while the sweep
 // and the enrol side end the enrolment too, is one receipt and one entry.
 func TestDoneOnce(t *testing.T) {
-	onServers(t, func(t *testing.T, f *fleet, servers []*wipe.Service) {
+	onServers(t, loose, func(t *testing.T, f *fleet, servers []*wipe.Service) {
 		for i := range 10 {
 			id := device.ID(fmt.Sprintf("device-%04d", i))
 			f.join(id)
-			o, err := servers[0].Create(admin(t.Context(), "alice"), wipe.Request{Key: "key-" + string(id), Device: id, Scope: wipe.OfWorkProfile(), Reason: "lost"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			o := asked(t, servers[0], ask("key-"+string(id), id, wipe.OfWorkProfile()))
 			ctx, c := phone(t.Context(), id, 1)
 			if _, err := servers[0].Report(ctx, c, o.ID, signed(o, wipe.Event{Kind: wipe.Acknowledge})); err != nil {
 				t.Fatal(err)
@@ -243,7 +130,7 @@ func TestDoneOnce(t *testing.T) {
 				})
 			}
 			hands.Wait()
-			got, err := servers[0].Get(t.Context(), o.ID)
+			got, err := servers[0].Get(admin(t.Context(), "alice"), o.ID)
 			if err != nil || got.State != wipe.Done || got.SettledAt.IsZero() || got.Version != 4 {
 				t.Errorf("got %+v, error %v; want it done, settled, after four changes", got, err)
 			}

@@ -17,11 +17,10 @@ type orderRow struct {
 	Sequence       int64  `gorm:"column:sequence"`
 	Scope          string `gorm:"column:scope"`
 	Packages       string `gorm:"column:packages"`
+	PersonalSide   int64  `gorm:"column:personal_side"`
 	State          string `gorm:"column:state"`
 	Reason         string `gorm:"column:reason"`
 	CreatedBy      string `gorm:"column:created_by"`
-	RequestKey     string `gorm:"column:request_key"`
-	RequestDigest  string `gorm:"column:request_digest"`
 	CreatedAt      int64  `gorm:"column:created_at;autoCreateTime:false"`
 	NotAfter       int64  `gorm:"column:not_after"`
 	ChangedAt      int64  `gorm:"column:changed_at"`
@@ -32,6 +31,18 @@ type orderRow struct {
 	Version        int64  `gorm:"column:version"`
 	Refusals       int64  `gorm:"column:refusals"`
 	Refusal        string `gorm:"column:refusal"`
+
+	Source      string  `gorm:"column:source"`
+	RequestID   *string `gorm:"column:request_id"`
+	Person      string  `gorm:"column:person"`
+	Credential  string  `gorm:"column:credential"`
+	CountedAt   int64   `gorm:"column:counted_at"`
+	GroupName   string  `gorm:"column:group_name"`
+	Ownership   string  `gorm:"column:ownership"`
+	HeldUntil   *int64  `gorm:"column:held_until"`
+	LeaseNumber *int64  `gorm:"column:lease_number"`
+	LeaseLock   *int64  `gorm:"column:lease_lock"`
+	LeaseWipe   *int64  `gorm:"column:lease_wipe"`
 
 	CommitmentAt           *int64  `gorm:"column:commitment_at"`
 	CommitmentPackages     *string `gorm:"column:commitment_packages"`
@@ -62,15 +73,22 @@ var changing = []string{
 	"receipt_finished_at", "receipt_packages", "receipt_files", "receipt_bytes", "receipt_keys", "receipt_certificates",
 }
 
+// toRow gives the row of an order. Of a new one its last change is when it came
+// to be.
 func toRow(o wipe.Order) orderRow {
 	r := orderRow{
 		ID: string(o.ID), DeviceID: string(o.Device), Epoch: int64(o.Epoch), Sequence: int64(o.Sequence),
-		Scope: string(o.Scope.Kind()), Packages: join(o.Scope.Packages()), State: string(o.State),
-		Reason: o.Reason, CreatedBy: o.CreatedBy, RequestKey: o.RequestKey, RequestDigest: o.RequestDigest,
+		Scope: string(o.Scope.Kind()), Packages: join(o.Scope.Packages()), PersonalSide: bit(o.Scope.PersonalSide()),
+		State: string(o.State), Reason: o.Reason, CreatedBy: o.CreatedBy,
 		CreatedAt: o.CreatedAt.UnixMicro(), NotAfter: o.NotAfter.UnixMicro(), ChangedAt: o.ChangedAt.UnixMicro(),
 		AcknowledgedAt: micros(o.AcknowledgedAt), SettledAt: micros(o.SettledAt),
 		NotNowCount: int64(o.NotNow), Outcome: o.Outcome, Version: int64(o.Version),
 		Refusals: int64(o.Refusals), Refusal: o.Refusal,
+		Source: string(o.Source), RequestID: filled(string(o.Request)), Person: o.Person, Credential: o.Credential,
+		CountedAt: o.ChangedAt.UnixMicro(), GroupName: o.Group, Ownership: string(o.Ownership), HeldUntil: micros(o.HeldUntil),
+	}
+	if l := o.Lease; l != nil {
+		r.LeaseNumber, r.LeaseLock, r.LeaseWipe = new(int64(l.Number)), new(int64(l.Lock)), new(int64(l.Wipe))
 	}
 	if o.Commitment != nil {
 		r.setCommitment(*o.Commitment)
@@ -103,18 +121,19 @@ func (r *orderRow) setReceipt(c wipe.Receipt) {
 // order gives the order in the row. What no order can be, such as one of
 // another scope, is an Internal fault, whoever wrote it there.
 func (r orderRow) order() (wipe.Order, error) {
-	scope, err := toScope(r.Scope, r.Packages)
+	scope, err := toScope(r.Scope, r.Packages, r.PersonalSide != 0, device.Ownership(r.Ownership))
 	if err != nil {
 		return wipe.Order{}, fault.New(fault.Internal, "", "wipe order %q is damaged", r.ID).WithCause(err)
 	}
 	return wipe.Order{
 		ID: wipe.ID(r.ID), Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Sequence: uint64(r.Sequence),
-		Scope: scope, State: wipe.State(r.State),
-		Reason: r.Reason, CreatedBy: r.CreatedBy, RequestKey: r.RequestKey, RequestDigest: r.RequestDigest,
+		Scope: scope, State: wipe.State(r.State), Reason: r.Reason, CreatedBy: r.CreatedBy,
 		CreatedAt: moment(&r.CreatedAt), NotAfter: moment(&r.NotAfter), ChangedAt: moment(&r.ChangedAt),
 		AcknowledgedAt: moment(r.AcknowledgedAt), SettledAt: moment(r.SettledAt),
 		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version),
 		Refusals: uint32(r.Refusals), Refusal: r.Refusal, Commitment: r.commitment(), Receipt: r.receipt(),
+		Request: wipe.RequestID(text(r.RequestID)), Source: wipe.Source(r.Source), Person: r.Person, Credential: r.Credential,
+		Group: r.GroupName, Ownership: device.Ownership(r.Ownership), HeldUntil: moment(r.HeldUntil), Lease: r.lease(),
 	}, nil
 }
 
@@ -145,15 +164,40 @@ func (r orderRow) receipt() *wipe.Receipt {
 	}
 }
 
-func toScope(kind, packages string) (wipe.Scope, error) {
-	switch wipe.ScopeKind(kind) {
-	case wipe.WorkProfile:
-		return wipe.OfWorkProfile(), nil
+// lease gives nil for an order of another source; the database keeps it whole
+// or absent.
+func (r orderRow) lease() *wipe.Lease {
+	if r.LeaseNumber == nil {
+		return nil
+	}
+	return &wipe.Lease{Number: uint64(*r.LeaseNumber), Lock: time.Duration(*r.LeaseLock), Wipe: time.Duration(*r.LeaseWipe)}
+}
+
+// toScope gives the scope for a device of that ownership. What takes more than
+// the work profile of a device that is not the company's is damage.
+func toScope(kind, packages string, personal bool, o device.Ownership) (wipe.Scope, error) {
+	k := wipe.ScopeKind(kind)
+	switch k {
+	case wipe.Lock:
+		return wipe.OfLock(), nil
 	case wipe.AppData:
 		return wipe.OfAppData(split(packages))
-	default:
-		return wipe.Scope{}, fault.New(fault.Internal, "", "there is no scope %q", kind)
+	case wipe.WorkProfile:
+		return wipe.OfWorkProfile(), nil
+	case wipe.Relinquish:
+		if o == device.Company {
+			return wipe.OfRelinquish(), nil
+		}
+	case wipe.WholeDevice:
+		mode := device.FullyManaged
+		if personal {
+			mode = device.WorkProfile
+		}
+		if s, ok := wipe.OfWholeDevice(o, mode); ok {
+			return s, nil
+		}
 	}
+	return wipe.Scope{}, fault.New(fault.Internal, "", "there is no scope %q for a device of ownership %q", kind, o)
 }
 
 func toOrders(rows []orderRow) ([]wipe.Order, error) {
@@ -191,4 +235,27 @@ func moment(us *int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(*us).UTC()
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// filled gives nil for no text.
+func filled(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// text is the way back.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -1,4 +1,12 @@
-// Package wipedb keeps wipe orders in SQLite or PostgreSQL.
+// Package wipedb keeps wipe orders, what asked for them, and what bounds them, in
+// SQLite or PostgreSQL.
+//
+// Whoever decides holds one row of the database, so that of all servers one
+// decides at a time and what it has counted stays so. What a device reports
+// needs no such row: an order's version guards it, and a decision that finds an
+// order moved is made anew. The database itself refuses an order that no
+// executed request and no lease explains, and a request that is executed without
+// the second person it needs.
 package wipedb
 
 import (
@@ -7,7 +15,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"ringfence/internal/audit"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/sqldb"
@@ -18,126 +25,66 @@ import (
 type Store struct {
 	db      *sqldb.DB
 	ordered *ordered // nil where other processes write too
+	leases  *leaseCache
+	// turn is held by the one of this process who decides: the others wait here
+	// and not on a connection.
+	turn chan struct{}
 }
 
 var _ wipe.Store = (*Store)(nil)
 
+// Option changes how a Store works.
+type Option func(*Store)
+
+// WithClock lets the Store remember the leases for a short time where other
+// processes write too. Without a clock it asks the database each time then.
+func WithClock(now func() time.Time) Option {
+	return func(s *Store) { s.leases.now = now }
+}
+
 // New makes the store on an open database.
-func New(db *sqldb.DB) *Store {
-	s := &Store{db: db}
+func New(db *sqldb.DB, options ...Option) *Store {
+	s := &Store{db: db, leases: &leaseCache{exact: db.Exclusive()}, turn: make(chan struct{}, 1)}
 	if db.Exclusive() {
 		s.ordered = new(ordered)
+	}
+	for _, o := range options {
+		o(s)
 	}
 	return s
 }
 
-// errRepeated undoes a transaction that found its order saved already.
-var errRepeated = fault.New(fault.Conflict, "ORDER_REPEATED", "the order exists")
-
-// Create is as wipe.Orders says.
-func (s *Store) Create(ctx context.Context, o wipe.Order, e audit.Entry) (wipe.Order, error) {
-	if s.ordered != nil {
-		s.ordered.add(o.Device)
-	}
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		var err error
-		if o.Sequence, err = lock(tx, o.Device); err != nil {
-			return err
-		}
-		if err := admit(tx, o); err != nil {
-			return err
-		}
-		row := toRow(o)
-		if err := tx.Gorm().Create(&row).Error; err != nil {
-			return err
-		}
-		return tx.Record(e)
-	})
-	switch {
-	case err == nil:
-		return o, nil
-	case fault.KindOf(err) == fault.Conflict:
-		return s.repeated(ctx, o, err)
-	default:
-		return wipe.Order{}, err
-	}
-}
-
-// lock gives the device's next sequence, and the device to this transaction
-// alone until it ends.
-func lock(tx *sqldb.Tx, id device.ID) (sequence uint64, err error) {
-	err = tx.QueryRow(`INSERT INTO wipe_devices (device_id, last_sequence) VALUES (?, 1)
-ON CONFLICT (device_id) DO UPDATE SET last_sequence = wipe_devices.last_sequence + 1
-RETURNING last_sequence`, []any{string(id)}, &sequence)
-	return sequence, err
-}
-
-// admit decides inside the transaction: what it reads cannot change before
-// the order is saved, except that others may end.
-func admit(tx *sqldb.Tx, o wipe.Order) error {
-	var known int64
-	err := tx.Gorm().Model(&orderRow{}).Where("created_by = ? AND request_key = ?", o.CreatedBy, o.RequestKey).Count(&known).Error
-	if err != nil {
-		return err
-	}
-	if known > 0 {
-		return errRepeated
-	}
-	others, err := unsettled(tx.Gorm(), o.Device, o.Epoch)
-	if err != nil {
-		return err
-	}
-	return wipe.Admit(o, others, o.CreatedAt)
-}
-
-// repeated answers for a request key that somebody else saved first.
-func (s *Store) repeated(ctx context.Context, o wipe.Order, conflict error) (wipe.Order, error) {
-	first, err := s.ByKey(ctx, o.CreatedBy, o.RequestKey)
-	switch {
-	case fault.KindOf(err) == fault.NotFound:
-		return wipe.Order{}, conflict
-	case err != nil:
-		return wipe.Order{}, err
-	case first.RequestDigest != o.RequestDigest:
-		return wipe.Order{}, wipe.ErrKeyReused
-	}
-	return first, nil
-}
-
 // Save is as wipe.Orders says.
 func (s *Store) Save(ctx context.Context, changes ...wipe.Change) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		for _, c := range changes {
-			if c.Proof != nil { // first: the database wants to see it
-				if err := tx.Gorm().Create(new(toProof(c))).Error; err != nil {
-					return moved(err)
-				}
-			}
-			row := toRow(c.Order)
-			res := tx.Gorm().Model(&orderRow{}).Select(changing).
-				Where("id = ? AND version = ?", row.ID, row.Version-1).Updates(&row)
-			if res.Error != nil {
-				return res.Error
-			}
-			if res.RowsAffected != 1 {
-				return wipe.ErrMoved
-			}
-			if err := tx.Record(c.Entry); err != nil {
-				return err
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return save(tx, changes) })
+}
+
+func save(tx *sqldb.Tx, changes []wipe.Change) error {
+	for _, c := range changes {
+		if c.Proof != nil { // first: the database wants to see it
+			if err := tx.Gorm().Create(new(toProof(c))).Error; err != nil {
+				return moved(err)
 			}
 		}
-		return nil
-	})
+		row := toRow(c.Order)
+		res := tx.Gorm().Model(&orderRow{}).Select(changing).
+			Where("id = ? AND version = ?", row.ID, row.Version-1).Updates(&row)
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected != 1 {
+			return wipe.ErrMoved
+		}
+		if err := tx.Record(c.Entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Order is as wipe.Orders says.
 func (s *Store) Order(ctx context.Context, id wipe.ID) (wipe.Order, error) {
 	return one(s.db.Read(ctx).Where("id = ?", string(id)))
-}
-
-// ByKey is as wipe.Orders says.
-func (s *Store) ByKey(ctx context.Context, createdBy, key string) (wipe.Order, error) {
-	return one(s.db.Read(ctx).Where("created_by = ? AND request_key = ?", createdBy, key))
 }
 
 // Unsettled is as wipe.Orders says.
@@ -163,6 +110,12 @@ func (s *Store) List(ctx context.Context, q wipe.Query) ([]wipe.Order, error) {
 	if q.State != "" {
 		db = db.Where("state = ?", string(q.State))
 	}
+	if q.Request != "" {
+		db = db.Where("request_id = ?", string(q.Request))
+	}
+	if q.Groups != nil {
+		db = db.Where("group_name IN ?", q.Groups) // of none: nothing
+	}
 	if q.After != (wipe.Cursor{}) {
 		db = db.Where("(created_at, id) < (?, ?)", q.After.CreatedAt.UnixMicro(), string(q.After.ID))
 	}
@@ -181,6 +134,15 @@ func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]wipe.O
 func (s *Store) Unended(ctx context.Context, limit int) ([]wipe.Order, error) {
 	return many(s.db.Read(ctx).Where("settled_at IS NULL AND state = ?", string(wipe.Done)).
 		Order("not_after, id").Limit(limit))
+}
+
+// Released is as wipe.Backlog says.
+func (s *Store) Released(ctx context.Context, from, to time.Time) ([]device.ID, error) {
+	var ids []device.ID
+	err := s.db.Read(ctx).Model(&orderRow{}).Distinct("device_id").
+		Where("settled_at IS NULL AND held_until > ? AND held_until <= ?", from.UnixMicro(), to.UnixMicro()).
+		Order("device_id").Find(&ids).Error
+	return ids, sqldb.Fault(err)
 }
 
 // After is as wipe.Backlog says.

@@ -5,124 +5,17 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"ringfence/internal/audit"
 	"ringfence/internal/device"
-	"ringfence/internal/fault"
 	"ringfence/internal/sqldb"
 	"ringfence/internal/sqldb/dbtest"
 	"ringfence/internal/wipe"
-	"ringfence/internal/wipe/wipetest"
 )
-
-var monday = time.Date(2026, 3, 2, 9, 0, 0, 123456000, time.UTC)
-
-var note = audit.Server("wipe.test", "device/device-one", "test")
-
-func apps(t *testing.T, packages ...string) wipe.Scope {
-	t.Helper()
-	s, err := wipe.OfAppData(packages)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// fresh gives an order as Plan makes it. n tells it from others.
-func fresh(n int, id device.ID, s wipe.Scope) wipe.Order {
-	at := monday.Add(time.Duration(n) * time.Second)
-	return wipe.Order{
-		ID: wipe.ID(fmt.Sprintf("order-%04d", n)), Device: id, Epoch: 3, Scope: s, State: wipe.Pending,
-		Reason: "it's \"lost\"; DROP TABLE wipe_orders; -- ü", CreatedBy: "admin:alice",
-		CreatedAt: at, NotAfter: at.Add(time.Hour), ChangedAt: at,
-		RequestKey: fmt.Sprintf("key-%04d", n), RequestDigest: strings.Repeat("0", 60) + fmt.Sprintf("%04d", n), Version: 1,
-	}
-}
-
-func create(t *testing.T, s *Store, o wipe.Order) wipe.Order {
-	t.Helper()
-	made, err := s.Create(t.Context(), o, note)
-	if err != nil {
-		t.Fatalf("create %s: %v", o.ID, err)
-	}
-	return made
-}
-
-// advance applies events and saves after each.
-func advance(t *testing.T, s *Store, o wipe.Order, events ...wipe.Event) wipe.Order {
-	t.Helper()
-	for _, e := range events {
-		e = signed(o, e)
-		next, err := o.Apply(e, monday.Add(time.Minute))
-		if err != nil {
-			t.Fatalf("%s %s: %v", o.ID, e.Kind, err)
-		}
-		if err := s.Save(t.Context(), wipe.Change{Order: next, Entry: note, Proof: proofIn(e)}); err != nil {
-			t.Fatalf("save %s after %s: %v", o.ID, e.Kind, err)
-		}
-		o = next
-	}
-	return o
-}
-
-var (
-	handset = wipetest.NewPhone()
-	oneTime = wipetest.NewKey()
-)
-
-// finish is a receipt that signed has to sign yet.
-func finish(r wipe.Receipt) wipe.Event {
-	return wipe.Event{Kind: wipe.Finish, Statement: &wipe.Statement{Receipt: &r}}
-}
-
-// signed signs what an honest phone would.
-func signed(o wipe.Order, e wipe.Event) wipe.Event {
-	profile := o.Scope.EndsEnrollment()
-	commitment := []byte("commitment " + o.ID)
-	s := &wipe.Statement{
-		Order: o.ID, Device: o.Device, Epoch: o.Epoch, Sequence: o.Sequence, Scope: o.Scope,
-		OrderDigest: wipe.DigestOf([]byte(o.ID)),
-	}
-	switch {
-	case e.Kind == wipe.Acknowledge && profile:
-		s.Commitment = &wipe.Commitment{
-			At: monday, Packages: []string{"com.a"}, Files: math.MaxInt64, Bytes: 1, Keys: 2, Certificates: 3, Key: oneTime.Public(),
-		}
-		s.Proof = wipe.Proof{Content: commitment, Signature: handset.Sign(commitment), Chain: handset.Chain}
-	case e.Kind == wipe.Finish && profile:
-		content := []byte("receipt " + o.ID)
-		s.Receipt, s.CommitmentDigest = e.Statement.Receipt, wipe.DigestOf(commitment)
-		s.Proof = wipe.Proof{Content: content, Signature: oneTime.Sign(content)}
-	case e.Kind == wipe.Finish:
-		content := []byte("receipt " + o.ID)
-		s.Receipt = e.Statement.Receipt
-		s.Proof = wipe.Proof{Content: content, Signature: handset.Sign(content), Chain: slices.Concat(handset.Chain, handset.Chain)}
-	default:
-		return e
-	}
-	e.Statement = s
-	return e
-}
-
-func proofIn(e wipe.Event) *wipe.Proof {
-	if e.Statement == nil {
-		return nil
-	}
-	return &e.Statement.Proof
-}
-
-func entries(t *testing.T, db *sqldb.DB) (n int64) {
-	t.Helper()
-	if err := db.Read(t.Context()).Table("audit_entries").Count(&n).Error; err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 // TestRoundTrip: an order comes back as it was saved, in every state.
 func TestRoundTrip(t *testing.T) {
@@ -132,10 +25,19 @@ func TestRoundTrip(t *testing.T) {
 	}
 	deliver, promise := wipe.Event{Kind: wipe.Deliver}, wipe.Event{Kind: wipe.Acknowledge}
 	done, end := finish(receipt), wipe.Event{Kind: wipe.End}
+	whole, _ := wipe.OfWholeDevice(device.Company, device.FullyManaged)
+	personal, _ := wipe.OfWholeDevice(device.Company, device.WorkProfile)
 	tests := []struct {
 		scope  wipe.Scope
 		events []wipe.Event
 	}{
+		{wipe.OfLock(), nil},
+		{wipe.OfLock(), []wipe.Event{deliver, promise, finish(wipe.Receipt{FinishedAt: monday})}},
+		{wipe.OfRelinquish(), []wipe.Event{promise}},
+		{wipe.OfRelinquish(), []wipe.Event{promise, done}},
+		{whole, []wipe.Event{promise, done}},
+		{personal, []wipe.Event{deliver}},
+		{personal, []wipe.Event{promise, done, end}},
 		{wipe.OfWorkProfile(), nil},
 		{apps(t, "com.b", "com.a"), nil},
 		{wipe.OfWorkProfile(), []wipe.Event{deliver}},
@@ -155,6 +57,9 @@ func TestRoundTrip(t *testing.T) {
 		s := New(db)
 		for i, tt := range tests {
 			want := fresh(i, device.ID(fmt.Sprintf("device-%04d", i)), tt.scope)
+			if i%2 == 0 {
+				want.HeldUntil = monday.Add(time.Hour)
+			}
 			made := create(t, s, want)
 			want.Sequence = 1
 			if diff := cmp.Diff(want, made); diff != "" {
@@ -164,10 +69,6 @@ func TestRoundTrip(t *testing.T) {
 			got, err := s.Order(t.Context(), want.ID)
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("%s (-want +got):\n%s%v", want.State, diff, err)
-			}
-			got, err = s.ByKey(t.Context(), want.CreatedBy, want.RequestKey)
-			if diff := cmp.Diff(want, got); diff != "" || err != nil {
-				t.Errorf("%s by key (-want +got):\n%s%v", want.State, diff, err)
 			}
 		}
 	})
@@ -179,48 +80,11 @@ func TestUnknown(t *testing.T) {
 		if _, err := s.Order(t.Context(), "order-none"); !errors.Is(err, wipe.ErrUnknown) {
 			t.Errorf("Order: got error %v, want %v", err, wipe.ErrUnknown)
 		}
-		create(t, s, fresh(1, "device-one", wipe.OfWorkProfile()))
-		if _, err := s.ByKey(t.Context(), "admin:bob", "key-0001"); !errors.Is(err, wipe.ErrUnknown) {
-			t.Errorf("ByKey: got error %v, want %v", err, wipe.ErrUnknown)
+		if _, err := s.GetRequest(t.Context(), "request-none"); !errors.Is(err, wipe.ErrNoRequest) {
+			t.Errorf("GetRequest: got error %v, want %v", err, wipe.ErrNoRequest)
 		}
-	})
-}
-
-func TestCreate(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		s := New(db)
-		first := create(t, s, fresh(1, "device-one", apps(t, "com.a")))
-		before := entries(t, db)
-
-		again := fresh(1, "device-one", apps(t, "com.a"))
-		again.ID = "order-again"
-		if got := create(t, s, again); got.ID != first.ID {
-			t.Errorf("the same request gave %s, want %s", got.ID, first.ID)
-		}
-		for _, id := range []device.ID{"device-one", "device-two"} {
-			other := fresh(2, id, apps(t, "com.b"))
-			other.RequestKey = first.RequestKey
-			if _, err := s.Create(t.Context(), other, note); !errors.Is(err, wipe.ErrKeyReused) {
-				t.Errorf("the key on %s: got error %v, want %v", id, err, wipe.ErrKeyReused)
-			}
-		}
-		if _, err := s.Create(t.Context(), fresh(3, "device-one", apps(t, "com.a")), note); !errors.Is(err, wipe.ErrPending) {
-			t.Errorf("an equal order: got error %v, want %v", err, wipe.ErrPending)
-		}
-		if got := entries(t, db); got != before {
-			t.Errorf("refusals recorded %d entries", got-before)
-		}
-		twin := fresh(4, "device-one", apps(t, "com.d"))
-		twin.ID = first.ID
-		if _, err := s.Create(t.Context(), twin, note); fault.KindOf(err) != fault.Conflict {
-			t.Errorf("an id in use: got error %v, want a conflict", err)
-		}
-		second := create(t, s, fresh(5, "device-one", wipe.OfWorkProfile()))
-		if second.Sequence != first.Sequence+1 {
-			t.Errorf("sequences %d and %d: refusals left a gap", first.Sequence, second.Sequence)
-		}
-		if got := entries(t, db); got != before+1 {
-			t.Errorf("%d entries for an order, want 1", got-before)
+		if _, err := s.Holder(t.Context(), wipe.Enrollment{Device: "device-one", Epoch: 1}); !errors.Is(err, wipe.ErrUnknown) {
+			t.Errorf("Holder: got error %v, want %v", err, wipe.ErrUnknown)
 		}
 	})
 }
@@ -297,6 +161,31 @@ func TestBacklog(t *testing.T) {
 		advance(t, s, create(t, s, fresh(5, "device-5", p)), promise, done, wipe.Event{Kind: wipe.End})
 		advance(t, s, create(t, s, fresh(6, "device-6", p)), wipe.Event{Kind: wipe.Cancel, Reason: "found"})
 
+		// Held, and held no more because nothing is left of it.
+		held := fresh(10, "device-10", p)
+		held.NotAfter, held.HeldUntil = monday.Add(9*time.Hour), monday.Add(time.Minute)
+		create(t, s, held)
+		again := fresh(11, "device-10", apps(t, "com.a"))
+		again.NotAfter, again.HeldUntil = held.NotAfter, held.HeldUntil
+		create(t, s, again)
+		stopped := fresh(12, "device-12", p)
+		stopped.HeldUntil = held.HeldUntil
+		advance(t, s, create(t, s, stopped), wipe.Event{Kind: wipe.Cancel, Reason: "found"})
+		for _, tt := range []struct {
+			from, to time.Duration
+			want     []device.ID
+		}{
+			{0, time.Minute - time.Microsecond, nil},
+			{0, time.Minute, []device.ID{"device-10"}},
+			{time.Minute - time.Microsecond, time.Hour, []device.ID{"device-10"}},
+			{time.Minute, time.Hour, nil},
+		} {
+			got, err := s.Released(t.Context(), monday.Add(tt.from), monday.Add(tt.to))
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+				t.Errorf("released from %s to %s (-want +got):\n%s%v", tt.from, tt.to, diff, err)
+			}
+		}
+
 		at := monday.Add(9*time.Second + time.Hour)
 		check := func(name string, want []wipe.ID) func([]wipe.Order, error) {
 			return func(got []wipe.Order, err error) {
@@ -311,7 +200,7 @@ func TestBacklog(t *testing.T) {
 		check("overdue, one", []wipe.ID{"order-0001"})(s.Overdue(t.Context(), at, 1))
 		check("unended", []wipe.ID{"order-0004"})(s.Unended(t.Context(), 10))
 		check("walk", []wipe.ID{"order-0001", "order-0002", "order-0003"})(s.After(t.Context(), "", 3))
-		check("walk on", []wipe.ID{"order-0004", "order-0009"})(s.After(t.Context(), "order-0003", 3))
+		check("walk on", []wipe.ID{"order-0004", "order-0009", "order-0010"})(s.After(t.Context(), "order-0003", 3))
 	})
 }
 
@@ -330,6 +219,7 @@ func TestList(t *testing.T) {
 		for i := range 12 {
 			o := fresh(i, device.ID(fmt.Sprintf("device-%d", i%3)), apps(t, fmt.Sprintf("com.app%d", i)))
 			o.CreatedAt = monday.Add(time.Duration(i/4) * time.Second) // four at a time
+			o.Group = fmt.Sprintf("group-%d", i%4)
 			o = create(t, s, o)
 			if i%2 == 0 {
 				o = advance(t, s, o, wipe.Event{Kind: wipe.Deliver})
@@ -339,10 +229,13 @@ func TestList(t *testing.T) {
 		slices.Reverse(all)
 		for _, q := range []wipe.Query{
 			{}, {Device: "device-1"}, {State: wipe.Delivered}, {Device: "device-2", State: wipe.Pending}, {Device: "device-none"},
+			{Request: "request-0003"}, {Groups: []string{"group-0"}}, {Groups: []string{"group-0", "group-1"}, State: wipe.Pending},
+			{Groups: []string{}}, {Groups: []string{"group-none"}, Device: "device-1"},
 		} {
 			var want []wipe.Order
 			for _, o := range all {
-				if (q.Device == "" || o.Device == q.Device) && (q.State == "" || o.State == q.State) {
+				if (q.Device == "" || o.Device == q.Device) && (q.State == "" || o.State == q.State) &&
+					(q.Request == "" || o.Request == q.Request) && (q.Groups == nil || slices.Contains(q.Groups, o.Group)) {
 					want = append(want, o)
 				}
 			}

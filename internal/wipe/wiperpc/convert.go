@@ -2,8 +2,6 @@ package wiperpc
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -14,27 +12,46 @@ import (
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-// toScope takes what is one of the two scopes and refuses all else.
+// toScope takes what is one of the scopes of the wire and refuses all else.
 func toScope(s *wipev1.Scope) (wipe.Scope, error) {
 	switch is := s.GetScope().(type) {
 	case *wipev1.Scope_WorkProfile:
 		return wipe.OfWorkProfile(), nil
 	case *wipev1.Scope_AppData:
 		return wipe.OfAppData(is.AppData.GetPackages())
+	case *wipev1.Scope_Relinquish:
+		return wipe.OfRelinquish(), nil
+	case *wipev1.Scope_Lock:
+		return wipe.OfLock(), nil
 	default:
 		return wipe.Scope{}, fault.InvalidField("scope", "is required")
 	}
 }
 
+// fromScope gives the wire form of a scope. That of a whole device has none: see
+// fromWhole.
 func fromScope(s wipe.Scope) (*wipev1.Scope, error) {
 	switch s.Kind() {
 	case wipe.WorkProfile:
 		return &wipev1.Scope{Scope: &wipev1.Scope_WorkProfile{WorkProfile: &wipev1.WorkProfile{}}}, nil
 	case wipe.AppData:
 		return &wipev1.Scope{Scope: &wipev1.Scope_AppData{AppData: &wipev1.AppData{Packages: s.Packages()}}}, nil
+	case wipe.Relinquish:
+		return &wipev1.Scope{Scope: &wipev1.Scope_Relinquish{Relinquish: &wipev1.Relinquish{}}}, nil
+	case wipe.Lock:
+		return &wipev1.Scope{Scope: &wipev1.Scope_Lock{Lock: &wipev1.Lock{}}}, nil
 	default:
 		return nil, fmt.Errorf("no wire form of scope %q", s.Kind())
 	}
+}
+
+// fromWhole gives what stands in the place of the scope where the whole device
+// goes; nil for every other scope.
+func fromWhole(s wipe.Scope) *wipev1.WholeDevice {
+	if s.Kind() != wipe.WholeDevice {
+		return nil
+	}
+	return &wipev1.WholeDevice{PersonalSide: s.PersonalSide()}
 }
 
 var wireStates = map[wipe.State]wipev1.State{
@@ -47,27 +64,18 @@ var wireStates = map[wipe.State]wipev1.State{
 	wipe.Expired:      wipev1.State_STATE_EXPIRED,
 }
 
-// toState gives the state to filter by; "" for an unspecified one.
-func toState(s wipev1.State) (wipe.State, error) {
-	if s == wipev1.State_STATE_UNSPECIFIED {
-		return "", nil
-	}
-	for state, wire := range wireStates {
-		if wire == s {
-			return state, nil
-		}
-	}
-	return "", fault.InvalidField("state", "is not a state of an order")
+var wireSources = map[wipe.Source]wipev1.Source{
+	"":                   wipev1.Source_SOURCE_UNSPECIFIED, // from before there were sources
+	wipe.ByAdministrator: wipev1.Source_SOURCE_ADMINISTRATOR,
+	wipe.ByUserWipe:      wipev1.Source_SOURCE_USER,
+	wipe.ByLease:         wipev1.Source_SOURCE_LEASE,
 }
 
-func fromOrder(o wipe.Order) (*wipev1.Order, error) {
-	scope, err := fromScope(o.Scope)
-	if err != nil {
-		return nil, err
-	}
-	return &wipev1.Order{
+// fromOrder shows an order as it stands while the breaker is as given.
+func fromOrder(o wipe.Order, b wipe.Breaker) (*wipev1.Order, error) {
+	w := &wipev1.Order{
 		Id: string(o.ID), DeviceId: string(o.Device), Epoch: uint64(o.Epoch),
-		Scope: scope, State: wireStates[o.State],
+		State:  wireStates[o.State],
 		Reason: o.Reason, CreatedBy: o.CreatedBy,
 		CreatedAt:   timestamppb.New(o.CreatedAt),
 		ExpiresAt:   timestamppb.New(o.NotAfter),
@@ -81,19 +89,30 @@ func fromOrder(o wipe.Order) (*wipev1.Order, error) {
 		Sequence:     o.Sequence,
 		RefusedCount: o.Refusals,
 		LastRefusal:  o.Refusal,
-	}, nil
+
+		RequestId: string(o.Request), Source: wireSources[o.Source], Group: o.Group,
+		HeldUntil: fromTime(o.HeldUntil), Paused: paused(o, b), Lease: fromLease(o.Lease),
+		WholeDevice: fromWhole(o.Scope),
+	}
+	if w.WholeDevice != nil {
+		return w, nil
+	}
+	var err error
+	w.Scope, err = fromScope(o.Scope)
+	return w, err
 }
 
-func fromOrders(orders []wipe.Order) ([]*wipev1.Order, error) {
-	wire := make([]*wipev1.Order, 0, len(orders))
-	for _, o := range orders {
-		w, err := fromOrder(o)
-		if err != nil {
-			return nil, err
-		}
-		wire = append(wire, w)
+// paused reports whether the breaker keeps the order from its device.
+func paused(o wipe.Order, b wipe.Breaker) bool {
+	return b.Open() && (o.State == wipe.Pending || o.State == wipe.Delivered) && o.Scope.Kind() != wipe.Lock
+}
+
+// fromTime gives nil for a time that is not there.
+func fromTime(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
 	}
-	return wire, nil
+	return timestamppb.New(t)
 }
 
 var wireConfirmations = map[wipe.Confirmation]wipev1.Confirmation{
@@ -161,38 +180,6 @@ func toDevice(s string) (device.ID, error) {
 	return id, nil
 }
 
-func toRequest(r *wipev1.CreateWipeRequest) (wipe.Request, error) {
-	id, err := toDevice(r.GetDeviceId())
-	if err != nil {
-		return wipe.Request{}, err
-	}
-	scope, err := toScope(r.GetScope())
-	if err != nil {
-		return wipe.Request{}, err
-	}
-	lifetime, err := toLifetime(r)
-	if err != nil {
-		return wipe.Request{}, err
-	}
-	return wipe.Request{
-		Key: r.GetRequestKey(), Device: id, Epoch: device.Epoch(r.GetEpoch()),
-		Scope: scope, Reason: r.GetReason(), Lifetime: lifetime,
-	}, nil
-}
-
-// toLifetime gives 0 for an absent lifetime only: a lifetime of 0 is wrong, not
-// the default.
-func toLifetime(r *wipev1.CreateWipeRequest) (time.Duration, error) {
-	if r.GetLifetime() == nil {
-		return 0, nil
-	}
-	d := r.GetLifetime().AsDuration()
-	if r.GetLifetime().CheckValid() != nil || d < wipe.MinLifetime {
-		return 0, fault.InvalidField("lifetime", "must be between one minute and 365 days")
-	}
-	return d, nil
-}
-
 func fromDeliveries(deliveries []wipe.Delivery) []*wipev1.SignedOrder {
 	orders := make([]*wipev1.SignedOrder, 0, len(deliveries))
 	for _, d := range deliveries {
@@ -205,22 +192,14 @@ func fromDeliveries(deliveries []wipe.Delivery) []*wipev1.SignedOrder {
 	return orders
 }
 
-// fromCursor writes a place in the listing as text; "" for none.
-func fromCursor(c wipe.Cursor) string {
-	if c == (wipe.Cursor{}) {
-		return ""
+func fromWholeDeliveries(deliveries []wipe.Delivery) []*wipev1.SignedWholeDeviceOrder {
+	orders := make([]*wipev1.SignedWholeDeviceOrder, 0, len(deliveries))
+	for _, d := range deliveries {
+		orders = append(orders, &wipev1.SignedWholeDeviceOrder{
+			OrderId:      string(d.Order.ID),
+			SignedData:   d.Signed,
+			Acknowledged: d.Order.State == wipe.Acknowledged,
+		})
 	}
-	return fmt.Sprintf("%d/%s", c.CreatedAt.UnixMicro(), c.ID)
-}
-
-func toCursor(s string) (wipe.Cursor, error) {
-	if s == "" {
-		return wipe.Cursor{}, nil
-	}
-	at, id, ok := strings.Cut(s, "/")
-	us, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil || id == "" {
-		return wipe.Cursor{}, fault.InvalidField("page_token", "is not a page token of this server")
-	}
-	return wipe.Cursor{CreatedAt: time.UnixMicro(us).UTC(), ID: wipe.ID(id)}, nil
+	return orders
 }

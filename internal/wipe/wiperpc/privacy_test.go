@@ -16,8 +16,8 @@ import (
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-// TestNoWiderScope: the wire can say "the work profile" and "the work data of
-// these apps", and there is no third thing it can say.
+// TestNoWiderScope: a scope is one of four, none of which reaches beyond the work
+// side, and there is no fifth.
 func TestNoWiderScope(t *testing.T) {
 	fields := func(m protoreflect.Message) (names []string) {
 		for i := range m.Descriptor().Fields().Len() {
@@ -29,12 +29,20 @@ func TestNoWiderScope(t *testing.T) {
 		message protoreflect.ProtoMessage
 		want    []string
 	}{
-		{&wipev1.Scope{}, []string{"work_profile", "app_data"}},
+		{&wipev1.Scope{}, []string{"work_profile", "app_data", "relinquish", "lock"}},
 		{&wipev1.WorkProfile{}, nil},
+		{&wipev1.Relinquish{}, nil},
+		{&wipev1.Lock{}, nil},
 		{&wipev1.AppData{}, []string{"packages"}},
-		{&wipev1.OrderToSign{}, []string{"order_id", "device_id", "epoch", "scope", "issued_at", "not_after", "sequence"}},
+		{&wipev1.Lease{}, []string{"number", "lock_after", "wipe_after"}},
+		{&wipev1.OrderToSign{}, []string{"order_id", "device_id", "epoch", "scope", "issued_at", "not_after", "sequence", "lease"}},
 		{&wipev1.SignedOrder{}, []string{"order_id", "signed_data", "acknowledged"}},
-		{&wipev1.CreateWipeRequest{}, []string{"request_key", "device_id", "scope", "reason", "lifetime", "epoch"}},
+		{&wipev1.FetchOrdersResponse{}, []string{"orders"}},
+		{&wipev1.FetchLeaseResponse{}, []string{"order"}},
+		{&wipev1.CreateWipeRequest{}, []string{"request_key", "device_id", "scope", "reason", "lifetime", "epoch", "plan_digest"}},
+		{&wipev1.CreateWipesRequest{}, []string{"request_key", "target", "scope", "reason", "lifetime", "plan_digest"}},
+		{&wipev1.WipeUserRequest{}, []string{"request_key", "user", "reason", "plan_digest"}},
+		{&wipev1.SetLeaseRequest{}, []string{"request_key", "group", "lock_after", "wipe_after", "reason"}},
 	} {
 		m := tt.message.ProtoReflect()
 		if got := fields(m); !slices.Equal(got, tt.want) {
@@ -45,8 +53,8 @@ func TestNoWiderScope(t *testing.T) {
 		}
 	}
 	scope := (&wipev1.Scope{}).ProtoReflect().Descriptor()
-	if n := scope.Oneofs().Len(); n != 1 || scope.Oneofs().Get(0).Fields().Len() != 2 {
-		t.Errorf("a scope is one of two things; the descriptor has %d choices", n)
+	if n := scope.Oneofs().Len(); n != 1 || scope.Oneofs().Get(0).Fields().Len() != 4 {
+		t.Errorf("a scope is one of four things; the descriptor has %d choices", n)
 	}
 }
 
@@ -66,10 +74,26 @@ var certificateSerials = []string{
 	"mdm.enroll.v1.Device.certificate_serial",
 }
 
+// ofTheCompany are the names that may say "whole": what a phone of the company
+// can be ordered to do, and nothing that a phone of a person gets to see.
+var ofTheCompany = []string{
+	"mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice",
+	"mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders",
+	"mdm.wipe.v1.FetchWholeDeviceOrdersRequest",
+	"mdm.wipe.v1.FetchWholeDeviceOrdersResponse",
+	"mdm.wipe.v1.Order.whole_device",
+	"mdm.wipe.v1.SignedWholeDeviceOrder",
+	"mdm.wipe.v1.WholeDevice",
+	"mdm.wipe.v1.WholeDeviceOrderToSign",
+	"mdm.wipe.v1.WipeWholeDeviceRequest",
+	"mdm.wipe.v1.WipeWholeDeviceResponse",
+}
+
 // TestWireCannotAsk: what has no name on the wire cannot be asked for.
 func TestWireCannotAsk(t *testing.T) {
 	seen := map[string]bool{}
-	var serials []string
+	found := map[string][]string{"serial": nil, "whole": nil}
+	may := map[string][]string{"serial": certificateSerials, "whole": ofTheCompany}
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		if !strings.HasPrefix(string(f.Package()), "mdm.") {
 			return true
@@ -77,8 +101,8 @@ func TestWireCannotAsk(t *testing.T) {
 		seen[strings.Split(string(f.Package()), ".")[1]] = true
 		for name := range names(f) {
 			for _, word := range words(string(name.Name())) {
-				if word == "serial" && slices.Contains(certificateSerials, string(name)) {
-					serials = append(serials, string(name))
+				if slices.Contains(may[word], string(name)) {
+					found[word] = append(found[word], string(name))
 				} else if slices.Contains(unspeakable, word) {
 					t.Errorf("%s says %q", name, word)
 				}
@@ -86,8 +110,10 @@ func TestWireCannotAsk(t *testing.T) {
 		}
 		return true
 	})
-	if slices.Sort(serials); !slices.Equal(serials, certificateSerials) {
-		t.Errorf("found certificate serials %q, want %q", serials, certificateSerials)
+	for word, names := range found {
+		if slices.Sort(names); !slices.Equal(names, may[word]) {
+			t.Errorf("%q is said by %q, want %q", word, names, may[word])
+		}
 	}
 	folders, err := filepath.Glob("../../../proto/mdm/*")
 	if err != nil || len(folders) == 0 {

@@ -5,6 +5,7 @@ package wiperpc
 import (
 	"context"
 
+	"ringfence/internal/device"
 	"ringfence/internal/identity"
 	"ringfence/internal/page"
 	"ringfence/internal/wipe"
@@ -37,6 +38,15 @@ func (s *DeviceServer) FetchOrders(ctx context.Context, _ *wipev1.FetchOrdersReq
 	return &wipev1.FetchOrdersResponse{Orders: fromDeliveries(deliveries)}, nil
 }
 
+// FetchLease gives the order, signed in advance, for the caller's lease.
+func (s *DeviceServer) FetchLease(ctx context.Context, r *wipev1.FetchLeaseRequest) (*wipev1.FetchLeaseResponse, error) {
+	d, err := s.service.FetchLease(ctx, identity.From(ctx), r.GetNumber())
+	if err != nil {
+		return nil, err
+	}
+	return &wipev1.FetchLeaseResponse{Order: fromDeliveries([]wipe.Delivery{d})[0]}, nil
+}
+
 // ReportOrder keeps what the caller says of one of its orders.
 func (s *DeviceServer) ReportOrder(ctx context.Context, r *wipev1.ReportOrderRequest) (*wipev1.ReportOrderResponse, error) {
 	var chain [][]byte
@@ -57,17 +67,18 @@ func (s *DeviceServer) ReportOrder(ctx context.Context, r *wipev1.ReportOrderReq
 	return &wipev1.ReportOrderResponse{State: wireStates[o.State]}, nil
 }
 
-// AdminServer is the administrators' side.
+// AdminServer is the administrators' side of orders to one device.
 type AdminServer struct {
 	wipev1.UnimplementedWipeAdminServiceServer
 	service *wipe.Service
+	view    view
 	roots   [][]byte
 }
 
 // NewAdminServer makes the administrators' side of a service. Roots are the
 // installation's root certificates, DER; they are shown with receipts.
 func NewAdminServer(s *wipe.Service, roots [][]byte) *AdminServer {
-	return &AdminServer{service: s, roots: roots}
+	return &AdminServer{service: s, view: view{s}, roots: roots}
 }
 
 // PlanWipe answers what CreateWipe would do.
@@ -80,28 +91,40 @@ func (s *AdminServer) PlanWipe(ctx context.Context, r *wipev1.PlanWipeRequest) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.service.Plan(ctx, wipe.Request{Device: id, Scope: scope})
+	p, err := s.service.Plan(ctx, wipe.Ask{Target: wipe.Target{Devices: []device.ID{id}}, Scope: scope})
 	if err != nil {
 		return nil, err
 	}
+	// The one device that is named is in the plan, or there was an error.
+	d := p.Devices[0]
+	if d.Excluded != nil {
+		return nil, d.Excluded
+	}
 	return &wipev1.PlanWipeResponse{
-		DeviceId: string(p.Order.Device), Epoch: uint64(p.Order.Epoch),
-		Removes: p.Outlook.Removes, Keeps: p.Outlook.Keeps, EndsEnrollment: p.Outlook.EndsEnrollment,
+		DeviceId: string(d.Facts.ID), Epoch: uint64(d.Facts.Epoch),
+		Removes: d.Outlook.Removes, Keeps: d.Outlook.Keeps, EndsEnrollment: d.Outlook.EndsEnrollment,
+		PlanDigest: p.Digest, Device: fromPlanned(d), Needs: p.Needs,
 	}, nil
 }
 
-// CreateWipe orders a wipe.
+// CreateWipe orders a wipe, or asks for one where it needs a second person.
 func (s *AdminServer) CreateWipe(ctx context.Context, r *wipev1.CreateWipeRequest) (*wipev1.CreateWipeResponse, error) {
-	request, err := toRequest(r)
+	ask, err := toAsk(r)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.service.Create(ctx, request)
+	request, orders, err := s.service.Ask(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	order, err := fromOrder(o)
-	return &wipev1.CreateWipeResponse{Order: order}, err
+	var response wipev1.CreateWipeResponse
+	if response.Request, err = s.view.request(ctx, request); err != nil {
+		return nil, err
+	}
+	if len(orders) > 0 {
+		response.Order, err = s.view.order(ctx, orders[0])
+	}
+	return &response, err
 }
 
 // GetWipe describes one order.
@@ -110,22 +133,22 @@ func (s *AdminServer) GetWipe(ctx context.Context, r *wipev1.GetWipeRequest) (*w
 	if err != nil {
 		return nil, err
 	}
-	order, err := fromOrder(o)
+	order, err := s.view.order(ctx, o)
 	return &wipev1.GetWipeResponse{Order: order}, err
 }
 
 // ListWipes lists orders.
 func (s *AdminServer) ListWipes(ctx context.Context, r *wipev1.ListWipesRequest) (*wipev1.ListWipesResponse, error) {
-	state, err := toState(r.GetState())
+	state, err := toWord(wireStates, r.GetState(), "state")
 	if err != nil {
 		return nil, err
 	}
-	listing := []string{"wipes", r.GetDeviceId(), string(state)}
+	listing := []string{"wipes", r.GetDeviceId(), string(state), r.GetRequestId()}
 	place, err := page.Decode(r.GetPageToken(), listing...)
 	if err != nil {
 		return nil, err
 	}
-	q := wipe.Query{State: state, Limit: page.Size(r.GetPageSize())}
+	q := wipe.Query{State: state, Request: wipe.RequestID(r.GetRequestId()), Limit: page.Size(r.GetPageSize())}
 	if q.After, err = toCursor(place); err != nil {
 		return nil, err
 	}
@@ -138,7 +161,7 @@ func (s *AdminServer) ListWipes(ctx context.Context, r *wipev1.ListWipesRequest)
 	if err != nil {
 		return nil, err
 	}
-	wire, err := fromOrders(orders)
+	wire, err := s.view.orders(ctx, orders...)
 	return &wipev1.ListWipesResponse{Orders: wire, NextPageToken: page.Encode(fromCursor(next), listing...)}, err
 }
 
@@ -148,7 +171,7 @@ func (s *AdminServer) CancelWipe(ctx context.Context, r *wipev1.CancelWipeReques
 	if err != nil {
 		return nil, err
 	}
-	order, err := fromOrder(o)
+	order, err := s.view.order(ctx, o)
 	return &wipev1.CancelWipeResponse{Order: order}, err
 }
 
@@ -158,5 +181,9 @@ func (s *AdminServer) GetWipeReceipt(ctx context.Context, r *wipev1.GetWipeRecei
 	if err != nil {
 		return nil, err
 	}
-	return fromEvidence(e, s.roots)
+	order, err := s.view.order(ctx, e.Order)
+	if err != nil {
+		return nil, err
+	}
+	return fromEvidence(e, order, s.roots)
 }

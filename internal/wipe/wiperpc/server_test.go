@@ -3,6 +3,7 @@ package wiperpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,21 +21,64 @@ import (
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-// office is one phone and everything around the service.
+// office is some phones and everything around the service.
 type office struct {
-	enrolled bool
-	ids      int
+	devices   map[device.ID]wipe.Facts
+	unsynced  map[device.ID][]wipe.App
+	approvers int
+	ids       int
+	now       time.Time
+}
+
+func newOffice() *office {
+	o := &office{devices: map[device.ID]wipe.Facts{}, approvers: 2, now: monday}
+	for i, id := range []device.ID{"device-one", "device-two", "device-six", "phone-of-work", "kiosk-one"} {
+		f := wipe.Facts{
+			ID: id, Epoch: 3, Enrolled: true, Ownership: device.Personal, Mode: device.WorkProfile, Group: "sales", User: "maria", LastContact: monday,
+		}
+		switch {
+		case i == 2:
+			f.Group, f.User = "lab", "otto"
+		case i >= 3:
+			f.Ownership, f.User = device.Company, "otto"
+		}
+		if i == 4 {
+			f.Mode = device.Dedicated
+		}
+		o.devices[id] = f
+	}
+	return o
 }
 
 func (o *office) Facts(_ context.Context, id device.ID) (wipe.Facts, error) {
-	if id != "device-one" {
+	f, ok := o.devices[id]
+	if !ok {
 		return wipe.Facts{}, fault.New(fault.NotFound, "", "no such device")
 	}
-	return wipe.Facts{ID: id, Epoch: 3, Enrolled: o.enrolled, Ownership: device.Personal, Mode: device.WorkProfile}, nil
+	return f, nil
 }
 
-func (o *office) End(context.Context, device.ID, device.Epoch, string) error {
-	o.enrolled = false
+func (o *office) Select(_ context.Context, t wipe.Target, _ int) (found []wipe.Facts, err error) {
+	for id, f := range o.devices {
+		if slices.Contains(t.Devices, id) || f.Enrolled && (t.Group != "" && f.Group == t.Group || t.User != "" && f.User == t.User) {
+			found = append(found, f)
+		}
+	}
+	return found, nil
+}
+
+func (o *office) Enrolled(context.Context) (int, error) { return 1000, nil }
+
+func (o *office) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.App, error) {
+	return o.unsynced, nil
+}
+
+func (o *office) Approvers(context.Context, string) (int, error) { return o.approvers, nil }
+
+func (o *office) End(_ context.Context, id device.ID, _ device.Epoch, _ string) error {
+	f := o.devices[id]
+	f.Enrolled = false
+	o.devices[id] = f
 	return nil
 }
 
@@ -42,21 +86,53 @@ func (o *office) Ring(device.ID) {}
 
 func (o *office) newID() string {
 	o.ids++
-	return fmt.Sprintf("order-%04d", o.ids)
+	return fmt.Sprintf("id-%06d", o.ids)
+}
+
+// servers are every side of one service.
+type servers struct {
+	*office
+	devices   *DeviceServer
+	admins    *AdminServer
+	requests  *RequestServer
+	company   *CompanyDeviceServer
+	companies *CompanyDeviceAdminServer
+}
+
+func serveAll(db *sqldb.DB) servers {
+	o := newOffice()
+	s := wipe.New(wipe.Config{
+		Store: wipedb.New(db), Devices: o, Apps: o, People: o, Enrollments: o, Signer: NewSigner(new(content)), Bell: o,
+		Now: func() time.Time { return o.now }, NewID: o.newID,
+	})
+	return servers{
+		o, NewDeviceServer(s, handsetChain), NewAdminServer(s, [][]byte{[]byte("root")}), NewRequestServer(s),
+		NewCompanyDeviceServer(s), NewCompanyDeviceAdminServer(s),
+	}
 }
 
 func serve(db *sqldb.DB) (*DeviceServer, *AdminServer) {
-	o := &office{enrolled: true}
-	s := wipe.New(wipe.Config{
-		Store: wipedb.New(db), Devices: o, Enrollments: o, Signer: NewSigner(new(content)), Bell: o,
-		Now: func() time.Time { return monday }, NewID: o.newID,
+	s := serveAll(db)
+	return s.devices, s.admins
+}
+
+// as is an administrator who has been here for long.
+func as(t *testing.T, name string, role identity.Role, groups ...string) context.Context {
+	return identity.With(t.Context(), identity.Caller{
+		Kind: identity.Admin, Name: name, Person: name, Role: role, Groups: groups, Serial: "5e" + name, Since: monday.Add(-1000 * time.Hour),
 	})
-	return NewDeviceServer(s, handsetChain), NewAdminServer(s, [][]byte{[]byte("root")})
+}
+
+// phone is one of the office's devices, calling.
+func (o *office) phone(t *testing.T, id device.ID) context.Context {
+	f := o.devices[id]
+	return identity.With(t.Context(), identity.Caller{
+		Kind: identity.Device, Device: id, Epoch: f.Epoch, Ownership: f.Ownership, Mode: f.Mode, Group: f.Group, User: f.User,
+	})
 }
 
 func callers(t *testing.T) (admin, phone context.Context) {
-	return identity.With(t.Context(), identity.Caller{Kind: identity.Admin, Name: "alice"}),
-		identity.With(t.Context(), identity.Caller{Kind: identity.Device, Device: "device-one", Epoch: 3})
+	return as(t, "alice", identity.Owner), newOffice().phone(t, "device-one")
 }
 
 func createRequest(n int, s *wipev1.Scope) *wipev1.CreateWipeRequest {
@@ -71,6 +147,9 @@ func TestFromPlanToReceipt(t *testing.T) {
 		plan, err := admins.PlanWipe(admin, &wipev1.PlanWipeRequest{DeviceId: "device-one", Scope: workProfile()})
 		if err != nil || plan.GetEpoch() != 3 || !plan.GetEndsEnrollment() || len(plan.GetRemoves()) == 0 || len(plan.GetKeeps()) == 0 {
 			t.Fatalf("plan %v, error %v", plan, err)
+		}
+		if d := plan.GetDevice(); len(plan.GetPlanDigest()) != 64 || d.GetUser() != "maria" || d.GetMode() != "work-profile" || len(plan.GetNeeds()) != 0 {
+			t.Errorf("plan %v", plan)
 		}
 		created, err := admins.CreateWipe(admin, createRequest(1, workProfile()))
 		if err != nil {
@@ -114,11 +193,13 @@ func TestListAndCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cancelled, err := admins.CancelWipe(admin, &wipev1.CancelWipeRequest{Id: "order-0003", Reason: "found it"})
+	third, _ := admins.ListWipes(admin, &wipev1.ListWipesRequest{PageSize: 3})
+	id := third.GetOrders()[2].GetId()
+	cancelled, err := admins.CancelWipe(admin, &wipev1.CancelWipeRequest{Id: id, Reason: "found it"})
 	if err != nil || cancelled.GetOrder().GetState() != wipev1.State_STATE_CANCELLED || cancelled.GetOrder().GetOutcome() != "found it" {
 		t.Fatalf("cancelled %v, error %v", cancelled, err)
 	}
-	acknowledge := &wipev1.ReportOrderRequest{OrderId: "order-0003", Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}}}
+	acknowledge := &wipev1.ReportOrderRequest{OrderId: id, Report: &wipev1.ReportOrderRequest_Acknowledged{Acknowledged: &wipev1.Acknowledged{}}}
 	if _, err := devices.ReportOrder(phone, acknowledge); fault.ReasonOf(err) != "ORDER_CANCELLED" {
 		t.Errorf("acknowledged what was cancelled: %v", err)
 	}
@@ -129,7 +210,7 @@ func TestListAndCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range page.GetOrders() {
-			got = append(got, o.GetId())
+			got = append(got, o.GetScope().GetAppData().GetPackages()[0])
 		}
 		return got, page.GetNextPageToken()
 	}
@@ -143,7 +224,7 @@ func TestListAndCancel(t *testing.T) {
 		}
 		request.PageToken = token
 	}
-	want := [][]string{{"order-0005", "order-0004"}, {"order-0002", "order-0001"}}
+	want := [][]string{{"com.app4", "com.app3"}, {"com.app1", "com.app0"}}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)
 	}
@@ -168,7 +249,7 @@ func TestRefusals(t *testing.T) {
 	moved := createRequest(3, workProfile())
 	moved.Epoch = 2
 	unknown := createRequest(4, workProfile())
-	unknown.DeviceId = "device-two"
+	unknown.DeviceId = "device-none"
 	tests := map[string]struct {
 		call   func() (any, error)
 		kind   fault.Kind
@@ -177,7 +258,7 @@ func TestRefusals(t *testing.T) {
 		"pending":     {func() (any, error) { return admins.CreateWipe(admin, createRequest(2, workProfile())) }, fault.Refused, "ORDER_PENDING"},
 		"key reused":  {func() (any, error) { return admins.CreateWipe(admin, createRequest(1, appData("com.a"))) }, fault.Conflict, "REQUEST_KEY_REUSED"},
 		"epoch moved": {func() (any, error) { return admins.CreateWipe(admin, moved) }, fault.Conflict, "EPOCH_MOVED"},
-		"no device":   {func() (any, error) { return admins.CreateWipe(admin, unknown) }, fault.NotFound, ""},
+		"no device":   {func() (any, error) { return admins.CreateWipe(admin, unknown) }, fault.NotFound, "DEVICE_UNKNOWN"},
 		"no scope":    {func() (any, error) { return admins.CreateWipe(admin, createRequest(5, nil)) }, fault.Invalid, ""},
 		"plan pending": {func() (any, error) {
 			return admins.PlanWipe(admin, &wipev1.PlanWipeRequest{DeviceId: "device-one", Scope: workProfile()})
@@ -189,7 +270,7 @@ func TestRefusals(t *testing.T) {
 			return admins.CancelWipe(admin, &wipev1.CancelWipeRequest{Id: "order-none", Reason: "x"})
 		}, fault.NotFound, "ORDER_UNKNOWN"},
 		"report nothing": {func() (any, error) {
-			return devices.ReportOrder(phone, &wipev1.ReportOrderRequest{OrderId: "order-0001"})
+			return devices.ReportOrder(phone, &wipev1.ReportOrderRequest{OrderId: "id-000002"})
 		}, fault.Invalid, ""},
 		"report unknown": {func() (any, error) {
 			return devices.ReportOrder(phone, &wipev1.ReportOrderRequest{OrderId: "order-none", Report: &wipev1.ReportOrderRequest_Acknowledged{}})

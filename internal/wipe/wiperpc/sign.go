@@ -1,6 +1,7 @@
 package wiperpc
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -16,7 +17,8 @@ type ContentSigner interface {
 	SignOrder(content []byte) ([]byte, error)
 }
 
-// Signer is a wipe.Signer: it encodes an order as OrderToSign and signs that.
+// Signer is a wipe.Signer: it encodes an order as OrderToSign, or as
+// WholeDeviceOrderToSign where that is what it is, and signs that.
 type Signer struct{ content ContentSigner }
 
 var _ wipe.Signer = Signer{}
@@ -46,13 +48,43 @@ func (s Signer) Digest(o wipe.Order) (wipe.Digest, error) {
 	return wipe.DigestOf(content), nil
 }
 
+// wholeFormat is how every order for a whole device begins. Its fields have
+// numbers of their own, so that neither kind of order can be read as the other.
+const wholeFormat = "ringfence.wipe.whole-device-order.v1"
+
+var errWholeLease = errors.New("no lease takes a whole device")
+
 // encode gives the same bytes for the same order, always.
 func encode(o wipe.Order) ([]byte, error) {
+	m, err := toSign(o)
+	if err != nil {
+		return nil, err
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+// toSign gives what is signed of an order: its own message for each of the two.
+func toSign(o wipe.Order) (proto.Message, error) {
+	if o.Scope.Kind() == wipe.WholeDevice {
+		if o.Lease != nil {
+			return nil, errWholeLease
+		}
+		return &wipev1.WholeDeviceOrderToSign{
+			Format:       wholeFormat,
+			OrderId:      string(o.ID),
+			DeviceId:     string(o.Device),
+			Epoch:        uint64(o.Epoch),
+			IssuedAt:     timestamppb.New(o.CreatedAt),
+			NotAfter:     timestamppb.New(o.NotAfter),
+			Sequence:     o.Sequence,
+			PersonalSide: o.Scope.PersonalSide(),
+		}, nil
+	}
 	scope, err := fromScope(o.Scope)
 	if err != nil {
 		return nil, err
 	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(&wipev1.OrderToSign{
+	return &wipev1.OrderToSign{
 		OrderId:  string(o.ID),
 		DeviceId: string(o.Device),
 		Epoch:    uint64(o.Epoch),
@@ -60,5 +92,6 @@ func encode(o wipe.Order) ([]byte, error) {
 		IssuedAt: timestamppb.New(o.CreatedAt),
 		NotAfter: timestamppb.New(o.NotAfter),
 		Sequence: o.Sequence,
-	})
+		Lease:    fromLease(o.Lease),
+	}, nil
 }

@@ -25,9 +25,13 @@ func toStatement(s *wipev1.SignedStatement, chain [][]byte) (*wipe.Statement, er
 	if err != nil {
 		return nil, err
 	}
-	scope, err := toScope(m.GetScope())
-	if err != nil {
-		return nil, badStatement("has a scope that none can have")
+	// Absent for the one scope that it has no word for; whether the order has that
+	// one is for wipe to say.
+	var scope wipe.Scope
+	if m.Scope != nil {
+		if scope, err = toScope(m.Scope); err != nil {
+			return nil, badStatement("has a scope that none can have")
+		}
 	}
 	d := &wipe.Statement{
 		Order: wipe.ID(m.GetOrderId()), Device: device.ID(m.GetDeviceId()),
@@ -74,15 +78,16 @@ func toCommitment(c *wipev1.Commitment) (*wipe.Commitment, error) {
 	}, nil
 }
 
-// completed adds what a completion says. A work profile's is by the receipt key,
-// for which the certificate of the connection does not vouch.
+// completed adds what a completion says. That of an order which ends the enrolment
+// is by the receipt key, for which the certificate of the connection does not
+// vouch; the one such scope that has no word here is the whole device's.
 func completed(d *wipe.Statement, c *wipev1.Completion) error {
 	receipt, err := toReceipt(c.GetReceipt())
 	if err != nil {
 		return err
 	}
 	d.Receipt = &receipt
-	if d.Scope.EndsEnrollment() {
+	if d.Scope.EndsEnrollment() || d.Scope.Kind() == "" {
 		d.Proof.Chain = nil
 	}
 	if len(c.GetCommitmentSha256()) > 0 && !toDigest(&d.CommitmentDigest, c.GetCommitmentSha256()) {
@@ -144,12 +149,9 @@ func finishes(r *wipev1.Receipt, s *wipev1.SignedStatement, chain [][]byte) (wip
 
 // fromEvidence shows what a device signed. What the bytes say is compared with
 // the order once more: the database keeps them apart.
-func fromEvidence(e wipe.Evidence, roots [][]byte) (*wipev1.GetWipeReceiptResponse, error) {
-	order, err := fromOrder(e.Order)
-	if err != nil {
-		return nil, err
-	}
+func fromEvidence(e wipe.Evidence, order *wipev1.Order, roots [][]byte) (*wipev1.GetWipeReceiptResponse, error) {
 	r := &wipev1.GetWipeReceiptResponse{Order: order, SignedOrder: e.Signed, Roots: roots}
+	var err error
 	if r.Commitment, err = fromProof(e.Order, e.Proofs.Commitment); err != nil {
 		return nil, err
 	}

@@ -145,7 +145,7 @@ func TestStatementsThatAreNone(t *testing.T) {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 900, protowire.VarintType), 1)
 	tests := map[string]func(*wipev1.Statement){
 		"another format":         func(m *wipev1.Statement) { m.Format = "ringfence.wipe.statement.v2" },
-		"no scope":               func(m *wipev1.Statement) { m.Scope = nil },
+		"an empty scope":         func(m *wipev1.Statement) { m.Scope = &wipev1.Scope{} },
 		"no order":               func(m *wipev1.Statement) { m.OrderSha256 = nil },
 		"half an order":          func(m *wipev1.Statement) { m.OrderSha256 = m.OrderSha256[:31] },
 		"more than an order":     func(m *wipev1.Statement) { m.OrderSha256 = append(m.OrderSha256, 0) },

@@ -1,0 +1,40 @@
+package wipe
+
+import (
+	"ringfence/internal/device"
+	"ringfence/internal/fault"
+)
+
+// Allowed says whether a device of that ownership, in that mode, can have an
+// order of that kind: nil, ErrNoWorkProfile or ErrScopeNotForMode. It is the
+// closed table of docs/wipe.md, which is made from it.
+//
+// A device that is personally owned cannot even be asked for as a whole: see
+// OfWholeDevice. The answer for it is here only because a closed table has every
+// cell.
+func Allowed(k ScopeKind, o device.Ownership, m device.Mode) error {
+	if !m.Allowed(o) {
+		return ErrScopeNotForMode
+	}
+	switch k {
+	case Lock, AppData:
+		return nil
+	case WorkProfile:
+		if !m.HasWorkProfile() {
+			return ErrNoWorkProfile
+		}
+		return nil
+	case Relinquish:
+		if o != device.Company || !m.HasWorkProfile() {
+			return ErrScopeNotForMode
+		}
+		return nil
+	case WholeDevice:
+		if o != device.Company {
+			return ErrScopeNotForMode
+		}
+		return nil
+	default:
+		return fault.New(fault.Internal, "", "there is no scope %q", k)
+	}
+}

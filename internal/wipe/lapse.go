@@ -1,0 +1,106 @@
+package wipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ringfence/internal/audit"
+	"ringfence/internal/device"
+	"ringfence/internal/identity"
+)
+
+// Lease gives the lease of a group; the zero Lease for none. It is cheap: see
+// Desks.Leases.
+func (s *Service) Lease(ctx context.Context, group string) (Lease, error) {
+	leases, err := s.desks.Leases(ctx)
+	return leaseOf(leases, group), err
+}
+
+// Leases gives the leases there are, by group.
+func (s *Service) Leases(ctx context.Context) ([]GroupLease, error) { return s.desks.Leases(ctx) }
+
+// FetchLease gives the calling device the order, signed in advance, for the
+// lease of that number. Errors: ErrLeaseMoved, ErrLeaseNeverWipes,
+// ErrBreakerOpen.
+func (s *Service) FetchLease(ctx context.Context, c identity.Caller, number uint64) (Delivery, error) {
+	if !c.Is(identity.Device) {
+		return Delivery{}, errNotDevice
+	}
+	d, err := s.desks.Survey(ctx, Matter{})
+	if err != nil {
+		return Delivery{}, err
+	}
+	lease := leaseOf(d.Leases, c.Group)
+	switch {
+	case lease.Number != number:
+		return Delivery{}, ErrLeaseMoved
+	case lease.Wipe == 0 || !c.Mode.HasWorkProfile():
+		return Delivery{}, ErrLeaseNeverWipes
+	case d.Breaker.Open():
+		return Delivery{}, ErrBreakerOpen
+	}
+	h := LeaseHolder{
+		Enrollment: Enrollment{Device: c.Device, Epoch: c.Epoch}, Lease: lease, Order: ID("lease-" + s.newID()), FetchedAt: s.time(),
+	}
+	h, err = s.leases.Hold(ctx, h, audit.By(ctx, "wipe.hold", "device/"+string(c.Device),
+		fmt.Sprintf("epoch %d holds the order for lease %d: wipes its work side after %s without contact", c.Epoch, number, days(lease.Wipe))))
+	if err != nil {
+		return Delivery{}, err
+	}
+	o := h.order(Facts{Group: c.Group, Ownership: c.Ownership})
+	signed, err := s.signer.Sign(o)
+	return Delivery{Order: o, Signed: signed}, err
+}
+
+// invoke makes the order that a device holds for its lease into one that exists,
+// if that is what the device promises to act on: with its first word, and only if
+// that word holds. Any other order is left as it is.
+func (s *Service) invoke(ctx context.Context, c identity.Caller, id ID, e Event, may func(Order) error) error {
+	if _, err := s.store.Order(ctx, id); !errors.Is(err, ErrUnknown) || e.Kind != Acknowledge {
+		return err
+	}
+	h, err := s.leases.Holder(ctx, Enrollment{Device: c.Device, Epoch: c.Epoch})
+	if err != nil {
+		return err
+	}
+	if h.Order != id {
+		return ErrUnknown
+	}
+	o := h.order(Facts{Group: c.Group, Ownership: c.Ownership})
+	o.ChangedAt = s.time()
+	if err := may(o); err != nil {
+		return err
+	}
+	if _, err := o.Apply(e, o.ChangedAt); err != nil {
+		return err
+	}
+	_, err = s.leases.Invoke(ctx, o, entry(ctx, "wipe.lapse", o, fmt.Sprintf("order %s: %s; the device acts by itself", o.ID, o.Reason)))
+	return err
+}
+
+// LeaseStatus tells how far the lease of a device has run. Errors: NotFound.
+func (s *Service) LeaseStatus(ctx context.Context, id device.ID) (LeaseStatus, error) {
+	f, err := s.devices.Facts(ctx, id)
+	if err != nil {
+		return LeaseStatus{}, err
+	}
+	if !identity.From(ctx).Reaches(f.Group) {
+		return LeaseStatus{}, missing([]device.ID{id}, nil)
+	}
+	if !f.Enrolled {
+		return LeaseStatus{Standing: NoLease, LastContact: f.LastContact}, nil
+	}
+	lease, err := s.Lease(ctx, f.Group)
+	if err != nil {
+		return LeaseStatus{}, err
+	}
+	h, err := s.leases.Holder(ctx, Enrollment{Device: id, Epoch: f.Epoch})
+	if errors.Is(err, ErrUnknown) {
+		return judgeLease(lease, nil, f.LastContact, s.time()), nil
+	}
+	if err != nil {
+		return LeaseStatus{}, err
+	}
+	return judgeLease(lease, &h, f.LastContact, s.time()), nil
+}
