@@ -127,9 +127,64 @@ func (d devicesForWipe) Facts(ctx context.Context, id device.ID) (wipe.Facts, er
 	if err != nil {
 		return wipe.Facts{}, err
 	}
-	return wipe.Facts{
+	return factsForWipe(r), nil
+}
+
+func (d devicesForWipe) Select(ctx context.Context, t wipe.Target, limit int) ([]wipe.Facts, error) {
+	found, err := d.enroll.Select(ctx, enroll.DeviceSelector{IDs: t.Devices, Group: t.Group, User: t.User}, limit)
+	if err != nil {
+		return nil, err
+	}
+	facts := make([]wipe.Facts, len(found))
+	for i, r := range found {
+		facts[i] = factsForWipe(r)
+	}
+	return facts, nil
+}
+
+func (d devicesForWipe) Enrolled(ctx context.Context) (int, error) {
+	return d.enroll.CountEnrolled(ctx)
+}
+
+func factsForWipe(r enroll.Device) wipe.Facts {
+	f := wipe.Facts{
 		ID: r.ID, Epoch: r.Epoch, Enrolled: r.State == enroll.Enrolled, Ownership: r.Ownership, Mode: r.Mode,
-	}, nil
+		Group: r.Group, User: r.User, LastContact: r.LastSeenAt,
+	}
+	// To enrol is contact: what was seen of an earlier enrolment is not.
+	if f.LastContact.Before(r.EnrolledAt) {
+		f.LastContact = r.EnrolledAt
+	}
+	return f
+}
+
+// appsForWipe is what devices report of their work apps, in wipe's words: those
+// that would lose something.
+type appsForWipe struct{ compliance *compliance.Service }
+
+func (a appsForWipe) Unsynced(ctx context.Context, ids []device.ID) (map[device.ID][]wipe.App, error) {
+	reported, err := a.compliance.WorkApps(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	unsynced := make(map[device.ID][]wipe.App)
+	for id, apps := range reported {
+		for _, app := range apps {
+			if app.UnsyncedChanges > 0 {
+				unsynced[id] = append(unsynced[id], wipe.App{Package: app.Package, Changes: app.UnsyncedChanges})
+			}
+		}
+	}
+	return unsynced, nil
+}
+
+// leasesForCompliance tells what leases there are. It asks the slice at each
+// call: the two need one another, and one of them is made first.
+type leasesForCompliance struct{ p *parts }
+
+func (l leasesForCompliance) Lease(ctx context.Context, group string) (compliance.Lease, error) {
+	lease, err := l.p.wipe.Lease(ctx, group)
+	return compliance.Lease{Number: lease.Number, LockAfter: lease.Lock, WipeAfter: lease.Wipe}, err
 }
 
 // enrollmentsForWipe lets wipe end an enrolment whose work profile is gone.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,12 +16,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ringfence/internal/ctlconfig"
+	"ringfence/internal/enroll"
+	"ringfence/internal/identity"
 )
 
 // firstAdministrator makes a credential where there was never one, or where a
@@ -32,7 +36,9 @@ func (p *parts) firstAdministrator(ctx context.Context, at addresses) error {
 	if err != nil || has && !unfinished(path) {
 		return err
 	}
-	if err := p.newAdministrator(ctx, "admin", path, at); err != nil {
+	// An owner: there is nobody else yet to ask.
+	first := enroll.Appointment{Name: "admin", Role: identity.Owner}
+	if err := p.newAdministrator(ctx, first, path, at); err != nil {
 		return fmt.Errorf("first administrator: %w", err)
 	}
 	p.log.LogAttrs(ctx, slog.LevelInfo, "the first administrator's credential was written", slog.String("path", path))
@@ -55,7 +61,7 @@ func unfinished(path string) bool {
 // All but the certificate is written before it is issued: what keeps the file
 // from being written must show before the administrator is on record, or the
 // record would hold one whose credential nobody has.
-func (p *parts) newAdministrator(ctx context.Context, name, path string, at addresses) error {
+func (p *parts) newAdministrator(ctx context.Context, as enroll.Appointment, path string, at addresses) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s exists already: move it away, or choose another file", path)
 	}
@@ -81,7 +87,7 @@ func (p *parts) newAdministrator(ctx context.Context, name, path string, at addr
 	if err := saveCredential(draft(path), credential); err != nil {
 		return err
 	}
-	_, grant, err := p.enroll.CreateAdministrator(ctx, name, csr)
+	_, grant, err := p.enroll.CreateAdministrator(ctx, as, csr)
 	if err != nil {
 		return errors.Join(err, os.Remove(draft(path)))
 	}
@@ -131,26 +137,10 @@ func adminCommand(cfg *Config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "admin",
 		Short: "Make, list and revoke administrators' credentials",
-		Long: "Make, list and revoke administrators' credentials, on the server itself.\n" +
-			"With SQLite stop the server first: the database has one writer.",
+		Long: "Make, list and revoke administrators' credentials, on the server itself: no\n" +
+			"call over the network can. With SQLite stop the server first: the database has\n" +
+			"one writer.",
 	}
-	var out string
-	create := &cobra.Command{
-		Use:   "create NAME --out FILE",
-		Short: "Make a credential and write it as a configuration of mdmctl",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withParts(cmd, cfg, func(p *parts) error {
-				if err := p.newAdministrator(cmd.Context(), args[0], out, p.configured()); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "the credential of %s was written to %s\n", args[0], out)
-				return err
-			})
-		},
-	}
-	create.Flags().StringVar(&out, "out", "", "`file` to write")
-	_ = create.MarkFlagRequired("out")
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List administrators' credentials",
@@ -174,7 +164,7 @@ func adminCommand(cfg *Config) *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(create, list, revoke)
+	cmd.AddCommand(createAdministrator(cfg), list, revoke)
 	return cmd
 }
 
@@ -201,14 +191,14 @@ func (p *parts) listAdministrators(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SERIAL\tNAME\tCREATED\tEXPIRES\tREVOKED")
+	fmt.Fprintln(w, "SERIAL\tNAME\tROLE\tPERSON\tGROUPS\tCREATED\tEXPIRES\tREVOKED")
 	for _, a := range all {
 		revoked := "-"
 		if !a.RevokedAt.IsZero() {
 			revoked = a.RevokedAt.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Serial, a.Name,
-			a.CreatedAt.Format(time.RFC3339), a.ExpiresAt.Format(time.RFC3339), revoked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Serial, a.Name, a.Role, a.Person,
+			cmp.Or(strings.Join(a.Groups, ","), "all"), a.CreatedAt.Format(time.RFC3339), a.ExpiresAt.Format(time.RFC3339), revoked)
 	}
 	return w.Flush()
 }

@@ -51,6 +51,8 @@ type Config struct {
 	// AuditHeadEvery is how often a head of the record is signed when it has
 	// grown.
 	AuditHeadEvery time.Duration
+	// Notices says who is told what the record says people must know.
+	Notices noticeConfig
 	// DrainTimeout is how long shutdown waits for calls under way.
 	DrainTimeout time.Duration
 
@@ -59,6 +61,16 @@ type Config struct {
 
 	// Limits are raised by tests and benchmarks only.
 	Limits limits
+	// now is the clock; nil is the computer's. Tests have one that they can set.
+	now func() time.Time
+}
+
+// clock gives the time in UTC.
+func (c *Config) clock() func() time.Time {
+	if c.now != nil {
+		return c.now
+	}
+	return func() time.Time { return time.Now().UTC() }
 }
 
 // limits bound what one caller may do.
@@ -81,6 +93,7 @@ func defaultConfig() Config {
 		CheckInInterval: 4 * time.Hour,
 		WatchTick:       time.Minute,
 		AuditHeadEvery:  10 * time.Second,
+		Notices:         noticeConfig{Every: 5 * time.Second},
 		DrainTimeout:    15 * time.Second,
 		LogFormat:       "json",
 		LogLevel:        "info",
@@ -109,6 +122,7 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.WatchTick, "watch-tick", c.WatchTick, "how often an open Watch looks again without a ring")
 	f.StringVar(&c.AuditName, "audit-name", c.AuditName, "`name` of a new audit record in its signatures, without spaces")
 	f.DurationVar(&c.AuditHeadEvery, "audit-head-every", c.AuditHeadEvery, "how often a head of the audit record is signed when it has grown")
+	c.Notices.flags(f)
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long shutdown waits for calls under way")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "json or text")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
@@ -170,6 +184,9 @@ func (c *Config) check() error {
 		if d.value < d.min || d.value > d.max {
 			fail("--%s: must be %v to %v", d.flag, d.min, d.max)
 		}
+	}
+	if err := c.Notices.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.CheckInInterval >= c.EvidenceMaxAge {
 		fail("--check-in-interval: must be shorter than --evidence-max-age, else every device turns non-compliant between two reports")

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -143,6 +144,52 @@ func TestBadInput(t *testing.T) {
 				})
 				return err
 			}, codes.InvalidArgument, "scope.scope"},
+			{"wipes of nothing planned", func(ctx context.Context) error {
+				_, err := a.requests.CreateWipes(ctx, &wipev1.CreateWipesRequest{
+					RequestKey: newID(), Target: ofDevices(h), Scope: workProfile, Reason: "a test",
+				})
+				return err
+			}, codes.InvalidArgument, "plan_digest"},
+			{"wipes of no devices", func(ctx context.Context) error {
+				_, err := a.requests.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: ofDevices(), Scope: workProfile})
+				return err
+			}, codes.InvalidArgument, "target.devices.ids"},
+			{"wipes of one device twice", func(ctx context.Context) error {
+				_, err := a.requests.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: ofDevices(h, h), Scope: workProfile})
+				return err
+			}, codes.InvalidArgument, "target.devices.ids"},
+			{"relinquishing a personal phone", func(ctx context.Context) error {
+				_, err := a.wipe.CreateWipe(ctx, &wipev1.CreateWipeRequest{
+					RequestKey: newID(), DeviceId: h.id, Reason: "a test", Scope: &wipev1.Scope{Scope: &wipev1.Scope_Relinquish{}},
+				})
+				return err
+			}, codes.FailedPrecondition, ""},
+			{"a whole device without a reason", func(ctx context.Context) error {
+				_, err := a.company.WipeWholeDevice(ctx, &wipev1.WipeWholeDeviceRequest{RequestKey: newID(), CompanyDeviceId: h.id})
+				return err
+			}, codes.InvalidArgument, "reason"},
+			{"a breaker that never opens", func(ctx context.Context) error {
+				_, err := a.requests.ChangeLimits(ctx, &wipev1.ChangeLimitsRequest{
+					RequestKey: newID(), Limits: &wipev1.Limits{Version: 1, BreakerPercent: 101}, Reason: "a test",
+				})
+				return err
+			}, codes.InvalidArgument, "limits.breaker_percent"},
+			{"a lease of an hour", func(ctx context.Context) error {
+				_, err := a.requests.SetLease(ctx, &wipev1.SetLeaseRequest{RequestKey: newID(), LockAfter: durationpb.New(time.Hour), Reason: "a test"})
+				return err
+			}, codes.InvalidArgument, "lock_after"},
+			{"a lease that wipes and does not lock", func(ctx context.Context) error {
+				_, err := a.requests.SetLease(ctx, &wipev1.SetLeaseRequest{RequestKey: newID(), WipeAfter: durationpb.New(7 * day), Reason: "a test"})
+				return err
+			}, codes.InvalidArgument, "lock_after"},
+			{"a request that was never", func(ctx context.Context) error {
+				_, err := a.requests.ApproveRequest(ctx, &wipev1.ApproveRequestRequest{Id: newID()})
+				return err
+			}, codes.NotFound, ""},
+			{"a lease of nobody's", func(ctx context.Context) error {
+				_, err := h.wipe.FetchLease(ctx, &wipev1.FetchLeaseRequest{Number: 7})
+				return err
+			}, codes.FailedPrecondition, ""},
 			{"device with a quote", func(ctx context.Context) error {
 				_, err := a.enroll.GetDevice(ctx, &enrollv1.GetDeviceRequest{Id: "x'; DROP TABLE enroll_devices; --"})
 				return err
@@ -218,12 +265,13 @@ func weakRSA(tb testing.TB) []byte {
 }
 
 // inventory counts every row the server keeps.
-func inventory(tb testing.TB, s *server) [8]int64 {
+func inventory(tb testing.TB, s *server) [12]int64 {
 	tb.Helper()
-	var counts [8]int64
+	var counts [12]int64
 	for i, table := range []string{
 		"audit_entries", "enroll_devices", "enroll_tokens", "compliance_policies", "compliance_policy_revisions",
 		"compliance_certificates", "compliance_reports", "wipe_orders",
+		"wipe_requests", "wipe_leases", "wipe_lease_holders", "wipe_alerts",
 	} {
 		if err := s.parts.db.Read(tb.Context()).Table(table).Count(&counts[i]).Error; err != nil {
 			tb.Fatalf("%s: %v", table, err)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"ringfence/internal/identity"
 	"ringfence/internal/sqldb/dbtest"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -27,6 +28,9 @@ func TestEveryCall(t *testing.T) {
 		callPolicies(t, a)
 		callCompliance(t, a, h)
 		callWipes(t, a, h)
+		b := s.colleague(t, "bob", identity.Approver)
+		callRequests(t, s, a, b)
+		callGovernance(t, s, a, b)
 		callLeaving(t, s, a, h)
 
 		answered := make(map[string]bool)
@@ -188,7 +192,17 @@ func callCompliance(t *testing.T, a *admin, h *handset) {
 	if revoked.GetCertificate().GetRevokedAt() == nil {
 		t.Error("the certificate is not revoked")
 	}
+	after := must[*compliancev1.GetManifestResponse](t)(h.compliance.GetManifest(ctx, &compliancev1.GetManifestRequest{KnownRevision: manifest.GetRevision()}))
+	if len(after.GetManifest().GetRevokedKeys()) != 1 {
+		t.Errorf("the phone is not told of the revocation: %v", after)
+	}
+	_, err := h.compliance.IssueCertificate(ctx, req)
+	wantStatus(t, "the revoked key", err, codes.FailedPrecondition, "KEY_REVOKED")
 	must[*compliancev1.GetRevocationListResponse](t)(a.compliance.GetRevocationList(ctx, &compliancev1.GetRevocationListRequest{}))
+	standings := must[*compliancev1.ListDeviceStandingsResponse](t)(a.compliance.ListDeviceStandings(ctx, &compliancev1.ListDeviceStandingsRequest{DeviceIds: []string{h.id}}))
+	if len(standings.GetStandings()) != 1 || standings.GetStandings()[0].GetSince() == nil {
+		t.Errorf("standings = %v", standings)
+	}
 }
 
 func callWipes(t *testing.T, a *admin, h *handset) {
@@ -258,6 +272,10 @@ func callLeaving(t *testing.T, s *server, a *admin, h *handset) {
 	}
 	other := s.join(t, a.token(t))
 	must[*enrollv1.RetireDeviceResponse](t)(a.enroll.RetireDevice(ctx, &enrollv1.RetireDeviceRequest{Id: other.id, Reason: "a test"}))
+	deleted := must[*enrollv1.DeleteDeviceResponse](t)(a.enroll.DeleteDevice(ctx, &enrollv1.DeleteDeviceRequest{Id: other.id, Reason: "a test"}))
+	if deleted.GetDevice().GetPurgedAt() == nil || deleted.GetDevice().GetUser() != "" {
+		t.Errorf("what is left of a deleted device: %v", deleted)
+	}
 
 	var entries []*auditv1.Entry
 	for token, more := "", true; more; more = token != "" {

@@ -54,13 +54,15 @@ const patience = 30 * time.Second
 type installation struct {
 	data, dsn string
 	tune      func(*Config)
+	clock     *clock
 }
 
 // install makes an installation on a database; tune, where given, changes the
 // configuration of its servers.
 func install(tb testing.TB, dsn string, tune func(*Config)) *installation {
 	tb.Helper()
-	return &installation{data: filepath.Join(tb.TempDir(), "data"), dsn: dsn, tune: tune}
+	seed(tb, dsn)
+	return &installation{data: filepath.Join(tb.TempDir(), "data"), dsn: dsn, tune: tune, clock: new(clock)}
 }
 
 func (i *installation) config() Config {
@@ -72,6 +74,7 @@ func (i *installation) config() Config {
 	cfg.Limits.DevicePerSecond, cfg.Limits.DeviceBurst = 100000, 100000
 	cfg.Limits.AdminPerSecond, cfg.Limits.AdminBurst = 100000, 100000
 	cfg.LogLevel = "debug"
+	cfg.now = i.clock.now
 	if i.tune != nil {
 		i.tune(&cfg)
 	}
@@ -83,21 +86,26 @@ type server struct {
 	at    addresses
 	parts *parts
 	log   *syncBuffer
+	clock *clock
 	// stop drains the server and gives what serve returned; safe to repeat.
 	stop func() error
 
 	credential ctlconfig.Context
 }
 
-// start runs a server until the test ends.
+// start runs a server until the test ends. An installation's first start was
+// some time ago: its first credential is not new.
 func (i *installation) start(tb testing.TB) *server {
 	tb.Helper()
+	if _, err := os.Stat(filepath.Join(i.data, "admin", "mdmctl.yaml")); err != nil {
+		defer i.clock.back(seasoned)()
+	}
 	cfg := i.config()
 	if err := cfg.check(); err != nil {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &server{log: new(syncBuffer)}
+	s := &server{log: new(syncBuffer), clock: i.clock}
 	up, down := make(chan struct{}), make(chan struct{})
 	var result error
 	go func() {
@@ -197,6 +205,8 @@ type admin struct {
 	enroll     enrollv1.EnrollmentAdminServiceClient
 	compliance compliancev1.ComplianceAdminServiceClient
 	wipe       wipev1.WipeAdminServiceClient
+	requests   wipev1.WipeRequestServiceClient
+	company    wipev1.CompanyDeviceAdminServiceClient
 	audit      auditv1.AuditServiceClient
 }
 
@@ -212,6 +222,8 @@ func newAdmin(conn *grpc.ClientConn) *admin {
 		enroll:     enrollv1.NewEnrollmentAdminServiceClient(conn),
 		compliance: compliancev1.NewComplianceAdminServiceClient(conn),
 		wipe:       wipev1.NewWipeAdminServiceClient(conn),
+		requests:   wipev1.NewWipeRequestServiceClient(conn),
+		company:    wipev1.NewCompanyDeviceAdminServiceClient(conn),
 		audit:      auditv1.NewAuditServiceClient(conn),
 	}
 }
@@ -257,6 +269,7 @@ type handset struct {
 	enroll     enrollv1.EnrollmentServiceClient
 	compliance compliancev1.ComplianceServiceClient
 	wipe       wipev1.WipeServiceClient
+	company    wipev1.CompanyDeviceServiceClient
 }
 
 func newKey(tb testing.TB) *ecdsa.PrivateKey {
@@ -314,6 +327,7 @@ func (h *handset) connect(tb testing.TB, s *server) {
 	h.enroll = enrollv1.NewEnrollmentServiceClient(h.conn)
 	h.compliance = compliancev1.NewComplianceServiceClient(h.conn)
 	h.wipe = wipev1.NewWipeServiceClient(h.conn)
+	h.company = wipev1.NewCompanyDeviceServiceClient(h.conn)
 }
 
 // report is a check-in with a work PIN of so many digits.

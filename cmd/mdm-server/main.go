@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(adminCommand(&cfg), auditCommand(&cfg), checkCommand(), healthcheckCommand(&cfg))
+	root.AddCommand(adminCommand(&cfg), auditCommand(&cfg), checkCommand(&cfg), healthcheckCommand(&cfg))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -77,12 +77,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // checkCommand tests the configuration without running anything.
-func checkCommand() *cobra.Command {
+func checkCommand(cfg *Config) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and exit",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := cfg.Notices.channels("", nil); err != nil {
+				return err
+			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "the configuration is sound")
 			return err
 		},

@@ -34,6 +34,13 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer, ready func(address
 
 // run listens, keeps house, and drains when ctx ends or a listener fails.
 func (p *parts) run(ctx context.Context, ready func(addresses, *parts)) error {
+	notices, err := p.follower()
+	if err != nil {
+		return err
+	}
+	if err := notices.Begin(ctx); err != nil {
+		return fmt.Errorf("notices: %w", err)
+	}
 	s, err := p.listen(ctx)
 	if err != nil {
 		return err
@@ -45,6 +52,7 @@ func (p *parts) run(ctx context.Context, ready func(addresses, *parts)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var house sync.WaitGroup
 	house.Go(func() { p.keepHouse(ctx) })
+	house.Go(func() { notices.Run(ctx) })
 	for name, listener := range s.opened {
 		p.log.LogAttrs(ctx, slog.LevelInfo, "listening",
 			slog.String("listener", name), slog.String("address", listener.Addr().String()))
@@ -152,24 +160,31 @@ func (s *servers) abort() {
 	}
 }
 
-// How often the house is kept.
+// How often the house is kept. Orders are looked after more often: a phone is
+// rung when their cooling-off ends, and not before somebody looks.
 const (
-	flushEvery = 5 * time.Second
-	sweepEvery = 30 * time.Second
+	flushEvery  = 5 * time.Second
+	ordersEvery = 5 * time.Second
+	sweepEvery  = 30 * time.Second
 )
 
 // keepHouse writes what is kept back, and repeats what a crash cut off, until
 // ctx ends; then it writes once more.
 func (p *parts) keepHouse(ctx context.Context) {
 	flush, sweep, head := time.NewTicker(flushEvery), time.NewTicker(sweepEvery), time.NewTicker(p.config.AuditHeadEvery)
+	orders := time.NewTicker(ordersEvery)
+	defer orders.Stop()
 	defer flush.Stop()
 	defer sweep.Stop()
 	defer head.Stop()
 	p.sweep(ctx)
+	p.sweepOrders(ctx)
 	for {
 		select {
 		case <-flush.C:
 			p.flush(ctx)
+		case <-orders.C:
+			p.sweepOrders(ctx)
 		case <-sweep.C:
 			p.sweep(ctx)
 		case <-head.C:
@@ -203,6 +218,9 @@ func (p *parts) signHead(ctx context.Context) {
 func (p *parts) sweep(ctx context.Context) {
 	p.note(ctx, "sweep enrolments", p.enroll.Sweep(ctx))
 	p.note(ctx, "sweep verdicts", p.compliance.Sweep(ctx))
+}
+
+func (p *parts) sweepOrders(ctx context.Context) {
 	_, err := p.wipe.Sweep(ctx)
 	p.note(ctx, "sweep orders", err)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,6 +49,8 @@ type parts struct {
 	bell      *bell.Bell
 	record    *auditdb.Store
 	heads     *auditdb.Signer
+	// installation names this installation to others: the record's name.
+	installation string
 
 	enroll     *enroll.Service
 	compliance *compliance.Service
@@ -58,7 +59,7 @@ type parts struct {
 
 // assemble builds every part; nothing listens yet. Close the parts after use.
 func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error) {
-	now := func() time.Time { return time.Now().UTC() }
+	now := cfg.clock()
 	if err := makeData(cfg); err != nil {
 		return nil, err
 	}
@@ -82,6 +83,7 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	p := &parts{
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
 		db: db, authority: authority, bell: new(bell.Bell), record: record, heads: heads,
+		installation: key.Signer.Name(),
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.slices()
@@ -89,22 +91,19 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 }
 
 // openAuthority opens the installation's certificate authority. It makes one
-// for a new database only: beside one in use, a new authority would lock out
-// every phone and administrator there is.
+// for a new database only, and takes no other installation's for this one's.
 func openAuthority(ctx context.Context, cfg Config, db *sqldb.DB, now func() time.Time) (*pki.Authority, error) {
 	if !hasAuthority(cfg) {
-		known, err := enrolldb.New(db).ListAdministrators(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("database: %w", err)
-		}
-		if len(known) > 0 {
-			return nil, fmt.Errorf("the database belongs to an installation whose certificate authority is not in %s: copy its pki folder there",
-				filepath.Join(cfg.Data, "pki"))
+		if err := mayMakeAuthority(ctx, cfg, db); err != nil {
+			return nil, err
 		}
 	}
-	authority, err := pki.OpenAuthority(filepath.Join(cfg.Data, "pki"), now)
+	authority, err := pki.OpenAuthority(pkiFolder(cfg), now)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	if err := adopt(ctx, cfg, db, authority); err != nil {
+		return nil, err
 	}
 	return authority, nil
 }
@@ -113,10 +112,12 @@ func openAuthority(ctx context.Context, cfg Config, db *sqldb.DB, now func() tim
 func (p *parts) slices() {
 	members := enrolldb.New(p.db)
 	p.enroll = enroll.New(enroll.Config{
-		Tokens: members, Devices: members, Enrolments: members, Administrators: members,
+		Tokens: members, Devices: members, Fleet: members, Enrolments: members, Administrators: members,
 		Authority: enrollAuthority{p.authority},
 		Bell:      p.bell,
 		Settle:    p.settle,
+		Pending:   p.ordersWait,
+		Forget:    p.forgetDevice,
 		Now:       p.now,
 		NewID:     newID,
 		Random:    rand.Reader,
@@ -128,6 +129,7 @@ func (p *parts) slices() {
 		Devices:   devicesForCompliance{p.enroll},
 		Authority: profileAuthority{p.authority, p.config.CRLURL},
 		Bell:      p.bell,
+		Leases:    leasesForCompliance{p},
 		Now:       p.now,
 		Limits: compliance.Limits{
 			EvidenceAge: p.config.EvidenceMaxAge, Grace: p.config.ApplyGrace, CheckInEvery: p.config.CheckInInterval,
@@ -137,6 +139,8 @@ func (p *parts) slices() {
 	p.wipe = wipe.New(wipe.Config{
 		Store:       wipedb.New(p.db),
 		Devices:     devicesForWipe{p.enroll},
+		Apps:        appsForWipe{p.compliance},
+		People:      p.enroll,
 		Enrollments: enrollmentsForWipe{p.enroll},
 		Signer:      wiperpc.NewSigner(p.authority),
 		Bell:        p.bell,
@@ -152,6 +156,19 @@ func (p *parts) settle(ctx context.Context, id device.ID, epoch device.Epoch, re
 		p.compliance.EnrollmentEnded(ctx, id, epoch, reason),
 		p.wipe.EnrollmentEnded(ctx, id, epoch, reason),
 	)
+}
+
+// ordersWait reports whether orders wait for an epoch of a device: nothing may
+// end it, or forget the device, before they are settled.
+func (p *parts) ordersWait(ctx context.Context, id device.ID, epoch device.Epoch) (bool, error) {
+	return p.wipe.Waiting(ctx, id, epoch)
+}
+
+// forgetDevice has the other slices erase what they keep of the person and the
+// phone once a record is deleted. Orders and receipts are no part of that: they
+// name a device, and stay.
+func (p *parts) forgetDevice(ctx context.Context, id device.ID, epoch device.Epoch) error {
+	return p.compliance.Forget(ctx, id, epoch)
 }
 
 func (p *parts) close() error { return p.db.Close() }
@@ -173,6 +190,7 @@ func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
 	}))
 	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
+	wipev1.RegisterCompanyDeviceServiceServer(server, wiperpc.NewCompanyDeviceServer(p.wipe))
 	return server, rpc.CheckRules(deviceRules(), server)
 }
 
@@ -189,6 +207,8 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	enrollv1.RegisterEnrollmentAdminServiceServer(server, enrollrpc.NewAdminServer(p.enroll))
 	compliancev1.RegisterComplianceAdminServiceServer(server, compliancerpc.NewAdminServer(p.compliance))
 	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe, p.authority.Roots()))
+	wipev1.RegisterWipeRequestServiceServer(server, wiperpc.NewRequestServer(p.wipe))
+	wipev1.RegisterCompanyDeviceAdminServiceServer(server, wiperpc.NewCompanyDeviceAdminServer(p.wipe))
 	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	return server, rpc.CheckRules(adminRules(), server)
 }

@@ -65,7 +65,7 @@ func (a *app) showReceipt(ctx context.Context, c *client, id, dir string) error 
 	if err != nil {
 		return fmt.Errorf("wipe %q: %w", id, err)
 	}
-	if b.Order().GetOrderId() != id {
+	if b.Order.GetId() != id {
 		return fmt.Errorf("wipe %q: the server sent what was signed for another order", id)
 	}
 	if dir != "" {
@@ -88,11 +88,14 @@ func (a *app) showReceipt(ctx context.Context, c *client, id, dir string) error 
 }
 
 func (a *app) receiptSheet(b receiptfile.Bundle) error {
-	now, o := a.now(), b.Order()
+	now, o := a.now(), b.Order
 	s := &sheet{w: a.out}
-	s.field("Wipe", o.GetOrderId())
+	s.field("Wipe", o.GetId())
 	s.field("Device", fmt.Sprintf("%s (epoch %d)", o.GetDeviceId(), o.GetEpoch()))
-	s.field("Scope", scopeWords(o.GetScope()))
+	s.field("Scope", orderScope(o))
+	if l := o.GetLease(); l != nil {
+		s.field("Lease", fmt.Sprintf("number %d: by itself, after %s out of contact", l.GetNumber(), exact(l.GetWipeAfter())))
+	}
 	if b.Receipt == nil {
 		s.field("Verified", "the order, the commitment")
 		s.field("Standing", unconfirmed+": this is no proof that anything was removed")

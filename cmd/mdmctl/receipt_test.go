@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/pki"
@@ -28,8 +29,15 @@ func (f *fake) GetWipeReceipt(context.Context, *wipev1.GetWipeReceiptRequest) (*
 }
 
 // committed gives what a phone has signed for a work-profile order before it
-// removes anything, and receiptFor what it signs afterwards.
+// removes anything, and its key.
 func committed(t *testing.T) (*wipev1.GetWipeReceiptResponse, *ecdsa.PrivateKey) {
+	t.Helper()
+	return committedTo(t, &wipev1.OrderToSign{OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: workProfile},
+		&wipev1.Order{Id: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: workProfile})
+}
+
+// committedTo does so for an order as it is signed and shown.
+func committedTo(t *testing.T, order proto.Message, shown *wipev1.Order) (*wipev1.GetWipeReceiptResponse, *ecdsa.PrivateKey) {
 	t.Helper()
 	authority, err := pki.OpenAuthority(t.TempDir(), func() time.Time { return now })
 	must(t, err)
@@ -39,21 +47,21 @@ func committed(t *testing.T) (*wipev1.GetWipeReceiptResponse, *ecdsa.PrivateKey)
 		PublicKey: key.Public(), Subject: pkix.Name{CommonName: phone}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 	})
 	must(t, err)
-	content, err := proto.Marshal(&wipev1.OrderToSign{OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: workProfile})
+	content, err := proto.Marshal(order)
 	must(t, err)
 	signed, err := authority.SignOrder(content)
 	must(t, err)
 	receiptKey, err := x509.MarshalPKIXPublicKey(key.Public()) // one key for both will do here
 	must(t, err)
 	m := statementOf(content)
+	m.Scope = shown.GetScope()
 	m.What = &wipev1.Statement_Commitment{Commitment: &wipev1.Commitment{
 		CommittedAt: timestamppb.New(now.Add(-time.Minute)), Files: 12, Keys: 1, ReceiptKey: receiptKey,
 	}}
 	evidence := signedBy(t, m, key)
 	evidence.CertificateChain = [][]byte{chain[0], authority.Issuer(pki.Device).Raw}
 	return &wipev1.GetWipeReceiptResponse{
-		Order:       &wipev1.Order{Id: order1, DeviceId: phone, Epoch: 2},
-		SignedOrder: signed, Commitment: evidence, Roots: authority.Roots(),
+		Order: shown, SignedOrder: signed, Commitment: evidence, Roots: authority.Roots(),
 	}, key
 }
 
@@ -143,6 +151,55 @@ func TestNeverShownAsDone(t *testing.T) {
 		}
 		if out := b.run("describe", "wipe", order1); !strings.Contains(out.out, "1 time: signature: broken") {
 			t.Errorf("the refusal is not shown:\n%s", out.out)
+		}
+	}
+}
+
+// TestReceiptOfEverySort: what is shown is what was signed.
+func TestReceiptOfEverySort(t *testing.T) {
+	whole := func(personal bool) proto.Message {
+		return &wipev1.WholeDeviceOrderToSign{
+			Format: "ringfence.wipe.whole-device-order.v1", OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, PersonalSide: personal,
+		}
+	}
+	lock := &wipev1.Scope{Scope: &wipev1.Scope_Lock{Lock: &wipev1.Lock{}}}
+	relinquish := &wipev1.Scope{Scope: &wipev1.Scope_Relinquish{Relinquish: &wipev1.Relinquish{}}}
+	lease := &wipev1.Lease{Number: 7, LockAfter: durationpb.New(time.Hour), WipeAfter: durationpb.New(2 * day)}
+	for want, tt := range map[string]struct {
+		signed proto.Message
+		shown  *wipev1.Order
+	}{
+		"Scope: whole-device with personal side Verified": {whole(true), &wipev1.Order{WholeDevice: &wipev1.WholeDevice{PersonalSide: true}}},
+		"Scope: whole-device Verified":                    {whole(false), &wipev1.Order{WholeDevice: &wipev1.WholeDevice{}}},
+		"Scope: lock Verified": {
+			&wipev1.OrderToSign{OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: lock}, &wipev1.Order{Scope: lock},
+		},
+		"Scope: relinquish Verified": {
+			&wipev1.OrderToSign{OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: relinquish}, &wipev1.Order{Scope: relinquish},
+		},
+		"Scope: work-profile Lease: number 7: by itself, after 2d out of contact Verified": {
+			&wipev1.OrderToSign{OrderId: order1, DeviceId: phone, Epoch: 2, Sequence: 1, Scope: workProfile, Lease: lease},
+			&wipev1.Order{Scope: workProfile, Lease: lease},
+		},
+	} {
+		b := serve(t).fill()
+		tt.shown.Id, tt.shown.DeviceId, tt.shown.Epoch, tt.shown.Sequence = order1, phone, 2, 1
+		r, key := committedTo(t, tt.signed, tt.shown)
+		if tt.shown.GetScope().GetLock() != nil { // confirmed at once, by the device key
+			m := &wipev1.Statement{}
+			must(t, proto.Unmarshal(r.GetCommitment().GetContent(), m))
+			m.What = &wipev1.Statement_Completion{Completion: &wipev1.Completion{Receipt: &wipev1.Receipt{FinishedAt: timestamppb.New(now)}}}
+			receipt := signedBy(t, m, key)
+			receipt.CertificateChain = r.GetCommitment().GetCertificateChain()
+			r.Receipt, r.Commitment = receipt, nil
+		}
+		b.receipt = r
+		dir := filepath.Join(t.TempDir(), "receipt")
+		if out := b.run("get", "wipe", order1, "--receipt", "--dir", dir); out.code != 0 || !strings.Contains(strings.Join(strings.Fields(out.out), " "), want) {
+			t.Errorf("want %q: %+v", want, out)
+		}
+		if _, err := os.Stat(filepath.Join(dir, receiptfile.Readme)); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (w *world) widen(ctx context.Context) error {
 			PersonPerHour: 100000, PersonPerDay: 100000, HelpDeskPerHour: 1, HelpDeskPerDay: 1,
 			OrganizationPerHour: 100000, OrganizationPerDay: 100000, QuorumAbove: 3,
 			NewCredential: durationpb.New(0), CoolingOff: durationpb.New(2 * time.Second),
-			BreakerPercent: 100, BreakerFloor: 400, BreakerWindow: durationpb.New(time.Minute),
+			BreakerPercent: 25, BreakerFloor: 10, BreakerWindow: durationpb.New(time.Minute),
 		},
 	})
 	if err != nil {
@@ -124,7 +124,7 @@ func (a *administrator) live(ctx context.Context) {
 		{"approve", a.approve}, {"approve", a.approve}, {"approve", a.approve}, {"reject", a.reject}, {"stop", a.stop},
 		{"cancel", a.cancel}, {"user-wipe", a.wipeUser}, {"lift", a.lift}, {"whole device", a.wipeWhole}, {"close breaker", a.closeBreaker},
 	}
-	for session.Wait(ctx, a.dice.between(20*time.Millisecond, 300*time.Millisecond)) == nil {
+	for session.Wait(ctx, a.dice.between(10*time.Millisecond, 150*time.Millisecond)) == nil {
 		deed := pick(a.dice, deeds)
 		call, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := deed.do(call)
@@ -133,9 +133,14 @@ func (a *administrator) live(ctx context.Context) {
 			a.world.violate(v)
 			return
 		}
-		a.note(deed.name, err)
+		if !errors.Is(err, errNothing) {
+			a.note(deed.name, err)
+		}
 	}
 }
+
+// errNothing says that there was nothing to do it to.
+var errNothing = errors.New("nothing was done")
 
 // note counts how a deed ended.
 func (a *administrator) note(deed string, err error) {
@@ -235,7 +240,7 @@ func (a *administrator) underWay(ctx context.Context) (n int, err error) {
 
 // head gives the audit log's newest signed head.
 func (a *administrator) head(ctx context.Context) (ledger.Head, error) {
-	r, err := a.audit.GetHead(ctx, &auditv1.GetHeadRequest{})
+	r, err := a.audit.GetHead(ctx, &auditv1.GetHeadRequest{}, grpc.WaitForReady(true))
 	if err != nil {
 		return ledger.Head{}, err
 	}

@@ -29,7 +29,7 @@ func (a *administrator) someScope() *wipev1.Scope {
 func (a *administrator) order(ctx context.Context) error {
 	id := a.someone()
 	if id == "" {
-		return nil
+		return errNothing
 	}
 	in := &wipev1.CreateWipeRequest{RequestKey: newKey(), DeviceId: id, Scope: a.someScope(), Reason: "chaos: one"}
 	r, err := retried(ctx, func() (*wipev1.CreateWipeResponse, error) { return a.wipe.CreateWipe(ctx, in) })
@@ -44,7 +44,7 @@ func (a *administrator) bulk(ctx context.Context) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return errNothing
 	}
 	target := &wipev1.Target{Target: &wipev1.Target_Devices{Devices: &wipev1.DeviceList{Ids: ids}}}
 	scope := a.someScope()
@@ -61,7 +61,7 @@ func (a *administrator) bulk(ctx context.Context) error {
 
 func (a *administrator) wipeUser(ctx context.Context) error {
 	if !a.dice.percent(20) {
-		return nil
+		return errNothing
 	}
 	user := pick(a.dice, a.world.phones).user
 	plan, err := a.ask.PlanWipes(ctx, &wipev1.PlanWipesRequest{
@@ -80,7 +80,7 @@ func (a *administrator) wipeWhole(ctx context.Context) error {
 	h := pick(a.dice, a.world.phones)
 	id, _ := h.enrolled()
 	if id == "" || !a.dice.percent(30) {
-		return nil
+		return errNothing
 	}
 	r, err := a.whole.WipeWholeDevice(ctx, &wipev1.WipeWholeDeviceRequest{
 		RequestKey: newKey(), CompanyDeviceId: id, Reason: "chaos: all of it", PersonalSide: true,
@@ -97,12 +97,15 @@ func (a *administrator) wipeWhole(ctx context.Context) error {
 // pending gives some request that waits.
 func (a *administrator) pending(ctx context.Context) (*wipev1.WipeRequest, error) {
 	r, err := a.ask.ListRequests(ctx, &wipev1.ListRequestsRequest{State: wipev1.RequestState_REQUEST_STATE_WAITING, PageSize: 50})
+	if err == nil && len(r.GetRequests()) == 0 {
+		err = errNothing
+	}
 	return pick(a.dice, r.GetRequests()), err
 }
 
 func (a *administrator) approve(ctx context.Context) error {
 	r, err := a.pending(ctx)
-	if err != nil || r == nil {
+	if err != nil {
 		return err
 	}
 	own := r.GetCreatedBy() == "admin:"+a.name
@@ -115,8 +118,11 @@ func (a *administrator) approve(ctx context.Context) error {
 
 func (a *administrator) reject(ctx context.Context) error {
 	r, err := a.pending(ctx)
-	if err != nil || r == nil || !a.dice.percent(30) {
+	if err != nil {
 		return err
+	}
+	if !a.dice.percent(30) {
+		return errNothing
 	}
 	_, err = a.ask.RejectRequest(ctx, &wipev1.RejectRequestRequest{Id: r.GetId(), Reason: "chaos: no"})
 	return err
@@ -127,8 +133,11 @@ func (a *administrator) stop(ctx context.Context) error {
 	states := []wipev1.RequestState{wipev1.RequestState_REQUEST_STATE_EXECUTED, wipev1.RequestState_REQUEST_STATE_WAITING}
 	r, err := a.ask.ListRequests(ctx, &wipev1.ListRequestsRequest{State: pick(a.dice, states), PageSize: 5})
 	one := pick(a.dice, r.GetRequests())
-	if err != nil || one == nil {
+	if err != nil {
 		return err
+	}
+	if one == nil {
+		return errNothing
 	}
 	_, err = a.ask.StopRequest(ctx, &wipev1.StopRequestRequest{Id: one.GetId(), Reason: "chaos: stop"})
 	if err == nil {
@@ -142,8 +151,11 @@ func (a *administrator) stop(ctx context.Context) error {
 func (a *administrator) cancel(ctx context.Context) error {
 	r, err := a.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{PageSize: 20})
 	one := pick(a.dice, r.GetOrders())
-	if err != nil || one == nil {
+	if err != nil {
 		return err
+	}
+	if one == nil {
+		return errNothing
 	}
 	_, err = a.wipe.CancelWipe(ctx, &wipev1.CancelWipeRequest{Id: one.GetId(), Reason: "chaos: cancel"})
 	if err == nil {
@@ -154,7 +166,12 @@ func (a *administrator) cancel(ctx context.Context) error {
 	return err
 }
 
-func (a *administrator) lift(ctx context.Context) error { return a.liftSome(ctx, 1) }
+func (a *administrator) lift(ctx context.Context) error {
+	if !a.dice.percent(20) {
+		return errNothing
+	}
+	return a.liftSome(ctx, 1)
+}
 
 // liftSome lifts standing wipes of persons, at most so many.
 func (a *administrator) liftSome(ctx context.Context, most int) error {

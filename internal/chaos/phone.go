@@ -163,7 +163,7 @@ func (h *handset) live(ctx context.Context, calm func() bool) {
 
 // look is one life of the agent: it is opened, looks once, and is closed.
 func (h *handset) look(ctx context.Context, calm func() bool) error {
-	p, err := phone.Open(h.dir, phone.Options{Create: true, Now: h.now})
+	p, err := phone.Open(h.dir, phone.Options{Create: true, Now: h.now, Uptime: h.world.uptime})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ type world struct {
 	phones        []*handset
 	admins        []*administrator
 
-	calm atomic.Bool // nothing goes wrong any more
+	began time.Time
+	calm  atomic.Bool // nothing goes wrong any more
 
 	mu         sync.Mutex // guards what follows
 	violations []error
@@ -49,6 +50,9 @@ func broken(format string, args ...any) error { return &violation{fmt.Sprintf(fo
 func newWorld(o Options, out io.Writer) *world {
 	return &world{o: o, out: out, dice: newDice(o.Seed, 0), servers: newServers(o)}
 }
+
+// uptime is the phones' clock that nobody can set.
+func (w *world) uptime() (boot string, up time.Duration) { return "chaos", w.o.Now().Sub(w.began) }
 
 func (w *world) say(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) }
 
@@ -88,6 +92,7 @@ func (w *world) up(of func(*server) string) func() string {
 // begin starts the servers, makes the administrators and the phones, and has the
 // limits set so that much can happen: with two persons, as it must be.
 func (w *world) begin(ctx context.Context) (err error) {
+	w.began = w.o.Now()
 	if err := w.servers[0].start(ctx); err != nil { // makes the installation
 		return err
 	}

@@ -12,8 +12,11 @@ import (
 // of the files, end without an error exactly if everything holds.
 func (e *evidence) readme(b Bundle) []byte {
 	var w strings.Builder
-	o := e.response.GetOrder()
-	fmt.Fprintf(&w, "Wipe order %s for device %s, epoch %d.\n\n", o.GetId(), o.GetDeviceId(), o.GetEpoch())
+	o := e.signed
+	fmt.Fprintf(&w, "Order %s for device %s, epoch %d, number %d of the device:\n%s.\n\n", o.GetId(), o.GetDeviceId(), o.GetEpoch(), o.GetSequence(), task(o))
+	if l := o.GetLease(); l != nil {
+		fmt.Fprintf(&w, "The phone got it in advance, with lease %d: to be carried out by itself once it was\nout of contact for %s, and not before.\n\n", l.GetNumber(), l.GetWipeAfter().AsDuration())
+	}
 	switch {
 	case b.Receipt == nil:
 		w.WriteString("COMMITTED, NOT CONFIRMED: the phone has signed what it was about to remove, and\nno receipt has come. This is no proof that anything was removed.\n")

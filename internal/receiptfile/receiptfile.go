@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"ringfence/internal/pki"
 	"ringfence/internal/wipe"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
@@ -41,6 +40,9 @@ const (
 type Bundle struct {
 	// Files by name.
 	Files map[string][]byte
+	// Order is what the server has signed of it: whom it is for, how far it goes,
+	// when it was made, and its lease. Nothing else of it is set.
+	Order *wipev1.Order
 	// Commitment and Receipt are what the phone said; nil for what it has not.
 	Commitment *wipev1.Statement
 	Receipt    *wipev1.Statement
@@ -48,21 +50,13 @@ type Bundle struct {
 	RootSHA256 [sha256.Size]byte
 }
 
-// Order gives what the phone said of the order it was about: who, which
-// enrolment, how far.
-func (b Bundle) Order() *wipev1.Statement {
-	if b.Commitment != nil {
-		return b.Commitment
-	}
-	return b.Receipt
-}
-
 // evidence is what is being verified.
 type evidence struct {
 	response *wipev1.GetWipeReceiptResponse
 	now      time.Time
 	root     *x509.Certificate
-	order    []byte // what the order signer signed
+	order    []byte        // what the order signer signed
+	signed   *wipev1.Order // what that says
 	chain    []*x509.Certificate
 	files    map[string][]byte
 }
@@ -74,7 +68,7 @@ func New(r *wipev1.GetWipeReceiptResponse, now time.Time) (Bundle, error) {
 	if err := e.signedOrder(); err != nil {
 		return Bundle{}, fmt.Errorf("the order does not verify: %w", err)
 	}
-	b := Bundle{Files: e.files, RootSHA256: sha256.Sum256(e.root.Raw)}
+	b := Bundle{Files: e.files, Order: e.signed, RootSHA256: sha256.Sum256(e.root.Raw)}
 	var err error
 	if r.GetCommitment() != nil {
 		if b.Commitment, err = e.byDevice(r.GetCommitment(), Commitment, CommitSig, CommitWords); err != nil {
@@ -82,6 +76,9 @@ func New(r *wipev1.GetWipeReceiptResponse, now time.Time) (Bundle, error) {
 		}
 	}
 	if r.GetReceipt() != nil {
+		if endsEnrolment(e.signed) && b.Commitment == nil {
+			return Bundle{}, errors.New("the receipt does not verify: nothing was committed to before it")
+		}
 		if b.Receipt, err = e.receipt(b.Commitment); err != nil {
 			return Bundle{}, fmt.Errorf("the receipt does not verify: %w", err)
 		}
@@ -91,31 +88,6 @@ func New(r *wipev1.GetWipeReceiptResponse, now time.Time) (Bundle, error) {
 	}
 	e.files[Readme] = e.readme(b)
 	return b, nil
-}
-
-// signedOrder verifies the order and takes out what was signed.
-func (e *evidence) signedOrder() error {
-	roots := e.response.GetRoots()
-	if len(roots) != 1 {
-		return fmt.Errorf("there are %d roots, one is understood", len(roots))
-	}
-	var err error
-	if e.root, err = x509.ParseCertificate(roots[0]); err != nil {
-		return err
-	}
-	e.order, _, err = pki.VerifySigned(e.response.GetSignedOrder(), []*x509.Certificate{e.root}, pki.OrdersKeyUsage, e.now)
-	if err != nil {
-		return err
-	}
-	m, shown := &wipev1.OrderToSign{}, e.response.GetOrder()
-	if err := proto.Unmarshal(e.order, m); err != nil {
-		return err
-	}
-	if m.GetOrderId() != shown.GetId() || m.GetDeviceId() != shown.GetDeviceId() || m.GetEpoch() != shown.GetEpoch() {
-		return errors.New("another order is signed than is shown")
-	}
-	e.files[Root], e.files[Order] = certificatePEM(e.root), e.response.GetSignedOrder()
-	return nil
 }
 
 // byDevice verifies a statement that the device key has signed. Certificates of
@@ -188,7 +160,7 @@ func (e *evidence) statement(s *wipev1.Evidence, names []string) (*wipev1.Statem
 	if err := proto.Unmarshal(s.GetContent(), m); err != nil {
 		return nil, err
 	}
-	if digest := sha256.Sum256(e.order); !bytes.Equal(digest[:], m.GetOrderSha256()) {
+	if digest := sha256.Sum256(e.order); !bytes.Equal(digest[:], m.GetOrderSha256()) || !e.about(m) {
 		return nil, errors.New("it is about another order")
 	}
 	if (names[0] == Commitment) != (m.GetCommitment() != nil) || (names[0] == Receipt) != (m.GetCompletion() != nil) {

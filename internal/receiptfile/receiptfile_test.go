@@ -138,6 +138,50 @@ func (o *office) apps() *wipev1.GetWipeReceiptResponse {
 	return r
 }
 
+// whole gives the evidence of an order for a whole device that was promised.
+func (o *office) whole(personal bool) *wipev1.GetWipeReceiptResponse {
+	content := o.encode(&wipev1.WholeDeviceOrderToSign{
+		Format: "ringfence.wipe.whole-device-order.v1", OrderId: "order-0001", DeviceId: "device-0001", Epoch: 3, Sequence: 4, PersonalSide: personal,
+	})
+	signed, err := o.authority.SignOrder(content)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	r, m := o.order(nil)
+	digest := sha256.Sum256(content)
+	m.OrderSha256, r.SignedOrder = digest[:], signed
+	r.Order.WholeDevice = &wipev1.WholeDevice{PersonalSide: personal}
+	m.What = &wipev1.Statement_Commitment{Commitment: &wipev1.Commitment{CommittedAt: timestamppb.New(o.now), ReceiptKey: o.public(o.receipt)}}
+	r.Commitment = o.sign(m, o.device, o.chain)
+	return r
+}
+
+// TestWholeDevice: its order verifies as what it is, and as nothing else.
+func TestWholeDevice(t *testing.T) {
+	o := newOffice(t)
+	for _, personal := range []bool{false, true} {
+		if b, err := New(o.whole(personal), o.now); err != nil || b.Commitment == nil {
+			t.Errorf("personal side %v: %v", personal, err)
+		}
+	}
+	for name, spoil := range map[string]func(*wipev1.GetWipeReceiptResponse){
+		"shown as a work profile":     func(r *wipev1.GetWipeReceiptResponse) { r.Order.WholeDevice, r.Order.Scope = nil, profile },
+		"shown with a personal side":  func(r *wipev1.GetWipeReceiptResponse) { r.Order.WholeDevice.PersonalSide = true },
+		"shown as another device's":   func(r *wipev1.GetWipeReceiptResponse) { r.Order.DeviceId = "device-0002" },
+		"shown with another sequence": func(r *wipev1.GetWipeReceiptResponse) { r.Order.Sequence = 5 },
+		"signed as a work profile": func(r *wipev1.GetWipeReceiptResponse) {
+			other, _ := o.order(profile)
+			r.SignedOrder = other.SignedOrder
+		},
+	} {
+		r := o.whole(false)
+		spoil(r)
+		if _, err := New(r, o.now); err == nil {
+			t.Errorf("%s: verified", name)
+		}
+	}
+}
+
 // unpack writes the files of a bundle into a folder.
 func unpack(t *testing.T, files map[string][]byte) string {
 	t.Helper()
