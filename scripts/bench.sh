@@ -42,6 +42,7 @@ run -bench 'Watch' -benchtime 1x -count 1 ./cmd/mdm-server
 run -bench 'BellFanout' -benchtime 10x -count 1 ./cmd/mdm-server
 run -bench 'OrderActed' -benchtime 1000x -count 1 ./cmd/mdm-server
 run -bench 'Orders10k' -benchtime 1x -count "${COUNT:-3}" ./cmd/mdm-server
+run -bench 'Container(Write|Read)' -count "${COUNT:-3}" ./agent/appsdk/container
 run -bench 'ManifestCompile' -benchtime "${BENCHTIME:-3s}" -count "${COUNT:-3}" ./internal/compliance
 
 json=()

@@ -30,7 +30,7 @@ func TestRevocationReachesThePhone(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- v.agent.Run(running) }()
-		defer func() { stop(); <-ended }()
+		defer func() { stop(); _ = <-ended }()
 
 		a.apply(t, mainPolicy(t, s))
 		settles(t, a, v.id, compliancev1.Standing_STANDING_COMPLIANT)

@@ -120,6 +120,7 @@ func (a *app) requestSheet(s *sheet, r *wipev1.WipeRequest) {
 		s.field("Decided", moment(r.GetDecidedAt(), now)+" by "+r.GetDecidedBy())
 	}
 	s.field("Decision", r.GetDecision())
+	s.field("Outcome", r.GetOutcome())
 	s.field("Lifted", moment(r.GetLiftedAt(), now))
 	s.field("Plan", r.GetPlanDigest())
 }

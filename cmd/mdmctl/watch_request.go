@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -64,8 +65,8 @@ func (w requestWatch) reached(orders []*wipev1.Order) (bool, error) {
 
 func (w requestWatch) endedAs(r *wipev1.WipeRequest) error {
 	err := fmt.Errorf("request %q ended as %s", w.id, requestState(r))
-	if r.GetDecision() != "" {
-		err = fmt.Errorf("%w: %s", err, r.GetDecision())
+	if why := cmp.Or(r.GetDecision(), r.GetOutcome()); why != "" {
+		err = fmt.Errorf("%w: %s", err, why)
 	}
 	return err
 }

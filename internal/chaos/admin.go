@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -250,7 +249,7 @@ func (a *administrator) head(ctx context.Context) (ledger.Head, error) {
 	}
 	h, err := ledger.OpenHead(r.GetNote(), key)
 	if err != nil {
-		return h, fmt.Errorf("%w: %v", broken("a head of the audit log does not verify"), err)
+		return h, broken("a head of the audit log does not verify: %v", err)
 	}
 	return h, nil
 }

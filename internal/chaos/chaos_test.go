@@ -1,7 +1,6 @@
 package chaos_test
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +21,7 @@ func TestChaos(t *testing.T) {
 		t.Skip("it takes its time")
 	}
 	o := chaos.Options{Duration: 10 * time.Second, Phones: 40, Seed: uint64(time.Now().UnixNano()), Now: time.Now}
-	var out io.Writer = t.Output()
+	out := t.Output()
 	if text := os.Getenv("CHAOS_DURATION"); text != "" {
 		var err error
 		if o.Duration, err = time.ParseDuration(text); err != nil {

@@ -79,7 +79,7 @@ func (h *handset) prepare() error {
 		}
 	}
 	var err error
-	h.personal, err = digests(filepath.Join(h.dir, "data/user/0"))
+	h.personal, err = digests(filepath.Join(h.dir, "data", "user", "0"))
 	return err
 }
 
@@ -238,7 +238,7 @@ func (h *handset) settleIn(id string, epoch uint64) error {
 			}
 		}
 	}
-	written, err := digests(filepath.Join(h.dir, "data/user/10"))
+	written, err := digests(filepath.Join(h.dir, "data", "user", "10"))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.id, h.epoch, h.work = id, epoch, written
@@ -249,7 +249,7 @@ func (h *handset) settleIn(id string, epoch uint64) error {
 // work byte that is gone must be in the scope of an order of this epoch that the
 // server has let the phone begin.
 func (h *handset) check(p *phone.Phone) error {
-	personal, err := digests(filepath.Join(h.dir, "data/user/0"))
+	personal, err := digests(filepath.Join(h.dir, "data", "user", "0"))
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,7 @@ func (h *handset) check(p *phone.Phone) error {
 	if !same(personal, h.personal) {
 		return broken("phone %d: a personal byte differs", h.n)
 	}
-	work, err := digests(filepath.Join(h.dir, "data/user/10"))
+	work, err := digests(filepath.Join(h.dir, "data", "user", "10"))
 	if err != nil {
 		return err
 	}

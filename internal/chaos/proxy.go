@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -17,36 +18,36 @@ type proxy struct {
 	conns map[net.Conn]struct{}
 }
 
-func newProxy(backend func() string) (*proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func newProxy(ctx context.Context, backend func() string) (*proxy, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	p := &proxy{listener: l, backend: backend, conns: make(map[net.Conn]struct{})}
-	go p.serve()
+	go p.serve(ctx)
 	return p, nil
 }
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-func (p *proxy) serve() {
+func (p *proxy) serve(ctx context.Context) {
 	for {
 		c, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
-		go p.join(c)
+		go p.join(ctx, c)
 	}
 }
 
 // join lets a client speak to a server until either has enough.
-func (p *proxy) join(c net.Conn) {
+func (p *proxy) join(ctx context.Context, c net.Conn) {
 	defer p.drop(c)
 	address := p.backend()
 	if address == "" {
 		return
 	}
-	s, err := net.Dial("tcp", address)
+	s, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return
 	}

@@ -97,10 +97,10 @@ func (w *world) begin(ctx context.Context) (err error) {
 		return err
 	}
 	w.servers[0].kill() // on SQLite, administrators are appointed while no server runs
-	if w.device, err = newProxy(w.up(func(s *server) string { d, _ := s.addresses(); return d })); err != nil {
+	if w.device, err = newProxy(ctx, w.up(func(s *server) string { d, _ := s.addresses(); return d })); err != nil {
 		return err
 	}
-	if w.admin, err = newProxy(w.up(func(s *server) string { _, a := s.addresses(); return a })); err != nil {
+	if w.admin, err = newProxy(ctx, w.up(func(s *server) string { _, a := s.addresses(); return a })); err != nil {
 		return err
 	}
 	for i, who := range []struct{ name, role string }{{"alice", "owner"}, {"bob", "owner"}, {"carol", "approver"}} {

@@ -20,18 +20,18 @@ func (b Breaker) Open() bool { return !b.Since.IsZero() }
 
 // OpensAbove is how many devices may get orders within the breaker's window
 // in a fleet of so many enrolled devices.
-func (l Limits) OpensAbove(fleet int) uint32 {
-	return max(l.BreakerFloor, uint32(uint64(fleet)*uint64(l.BreakerPercent)/100))
+func (l Limits) OpensAbove(fleet int) int64 {
+	return max(int64(l.BreakerFloor), int64(fleet)*int64(l.BreakerPercent)/100)
 }
 
 // strained gives the breaker after n more orders: open if they are too many.
 func (b Breaker) strained(l Limits, recent uint32, n, fleet int, now time.Time) Breaker {
 	above := l.OpensAbove(fleet)
-	if b.Open() || uint64(recent)+uint64(n) <= uint64(above) {
+	if b.Open() || int64(recent)+int64(n) <= above {
 		return b
 	}
 	b.Since = now
 	b.Why = fmt.Sprintf("%s within %s, and at most %d of %s may get one",
-		several(uint64(recent)+uint64(n), "order"), l.BreakerWindow, above, several(fleet, "enrolled device"))
+		several(int64(recent)+int64(n), "order"), l.BreakerWindow, above, several(fleet, "enrolled device"))
 	return b
 }

@@ -20,7 +20,7 @@ type Governance struct {
 	// Recent is how many devices got orders within the breaker's window, and
 	// OpensAbove at how many it opens; Paused is how many orders are paused.
 	Recent     uint32
-	OpensAbove uint32
+	OpensAbove int64
 	Paused     int
 	// Approvers is how many other persons could approve.
 	Approvers int

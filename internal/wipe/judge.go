@@ -97,7 +97,7 @@ func (l Limits) needs(c Case, s Spent, now time.Time) []string {
 	case c.Scope.rank() >= WorkProfile.rank() && c.Devices > int(l.QuorumAbove):
 		why = append(why, fmt.Sprintf("a wipe of the work profile on %s, which is more than %d", several(c.Devices, "device"), l.QuorumAbove))
 	}
-	if c.Scope != Lock && l.fresh(c.By, now) && uint64(s.CredentialDay)+uint64(c.Devices) > 1 {
+	if c.Scope != Lock && l.fresh(c.By, now) && int64(s.CredentialDay)+int64(c.Devices) > 1 {
 		why = append(why, fmt.Sprintf("more than one device in a day by a credential younger than %s", l.NewCredential))
 	}
 	return why

@@ -229,7 +229,7 @@ func TestBreakerStrained(t *testing.T) {
 	tests := []struct {
 		recent    uint32
 		n, fleet  int
-		opensAt   uint32
+		opensAt   int64
 		wantsOpen bool
 	}{
 		{0, 10, 0, 10, false}, {0, 11, 0, 10, true},

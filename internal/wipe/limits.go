@@ -91,32 +91,32 @@ func (l Limits) check() error {
 // number is one of the limits, as a number that is looser the larger it is.
 type number struct {
 	name  string
-	value uint64
+	value int64
 }
 
 // numbers gives those that are looser the larger they are.
 func (l Limits) numbers() []number {
 	return []number{
-		{"person_per_hour", uint64(l.PersonHour)}, {"person_per_day", uint64(l.PersonDay)},
-		{"help_desk_per_hour", uint64(l.HelpDeskHour)}, {"help_desk_per_day", uint64(l.HelpDeskDay)},
-		{"organization_per_hour", uint64(l.OrganizationHour)}, {"organization_per_day", uint64(l.OrganizationDay)},
-		{"quorum_above", uint64(l.QuorumAbove)},
-		{"breaker_percent", uint64(l.BreakerPercent)}, {"breaker_floor", uint64(l.BreakerFloor)},
+		{"person_per_hour", int64(l.PersonHour)}, {"person_per_day", int64(l.PersonDay)},
+		{"help_desk_per_hour", int64(l.HelpDeskHour)}, {"help_desk_per_day", int64(l.HelpDeskDay)},
+		{"organization_per_hour", int64(l.OrganizationHour)}, {"organization_per_day", int64(l.OrganizationDay)},
+		{"quorum_above", int64(l.QuorumAbove)},
+		{"breaker_percent", int64(l.BreakerPercent)}, {"breaker_floor", int64(l.BreakerFloor)},
 	}
 }
 
 // spans gives those that are tighter the longer they are.
 func (l Limits) spans() []number {
 	return []number{
-		{"new_credential", uint64(l.NewCredential)}, {"cooling_off", uint64(l.CoolingOff)},
-		{"breaker_window", uint64(l.BreakerWindow)},
+		{"new_credential", int64(l.NewCredential)}, {"cooling_off", int64(l.CoolingOff)},
+		{"breaker_window", int64(l.BreakerWindow)},
 	}
 }
 
 // changes gives one line for each limit that differs in next, those that are
 // looser there first.
 func (l Limits) changes(next Limits) (looser, tighter []string) {
-	note := func(n number, to uint64, loose bool, show func(uint64) string) {
+	note := func(n number, to int64, loose bool, show func(int64) string) {
 		line := fmt.Sprintf("%s from %s to %s", n.name, show(n.value), show(to))
 		if loose {
 			looser = append(looser, line)
@@ -124,8 +124,8 @@ func (l Limits) changes(next Limits) (looser, tighter []string) {
 			tighter = append(tighter, line)
 		}
 	}
-	plain := func(v uint64) string { return fmt.Sprint(v) }
-	span := func(v uint64) string { return time.Duration(v).String() }
+	plain := func(v int64) string { return fmt.Sprint(v) }
+	span := func(v int64) string { return time.Duration(v).String() }
 	for i, n := range l.numbers() {
 		if to := next.numbers()[i].value; to != n.value {
 			note(n, to, to > n.value, plain)
@@ -166,7 +166,7 @@ type Budget struct {
 }
 
 // room says whether n more fit.
-func (b Budget) room(n int) bool { return uint64(b.Spent)+uint64(n) <= uint64(b.Limit) }
+func (b Budget) room(n int) bool { return int64(b.Spent)+int64(n) <= int64(b.Limit) }
 
 // fresh reports whether the credential is new. One of which nobody knows when it
 // was made is.

@@ -31,7 +31,7 @@ func (m *machine) look(t *rapid.T) {
 		if !rapid.Bool().Draw(t, "to the end") {
 			return
 		}
-		m.says(t, f, o, Finish)
+		_ = m.says(t, f, o, Finish)
 		if o.Scope.EndsEnrollment() {
 			return
 		}
@@ -84,10 +84,10 @@ func (m *machine) mayBeGiven(t *rapid.T, f Facts, o Order) {
 func (m *machine) takes(t *rapid.T, f Facts, o Order) bool {
 	switch rapid.SampledFrom([]EventKind{Acknowledge, Acknowledge, Acknowledge, NotNow, Fail}).Draw(t, "answer") {
 	case NotNow:
-		m.says(t, f, o, NotNow)
+		_ = m.says(t, f, o, NotNow)
 		return false
 	case Fail:
-		m.says(t, f, o, Fail)
+		_ = m.says(t, f, o, Fail)
 		return false
 	}
 	err := m.says(t, f, o, Acknowledge)

@@ -210,6 +210,47 @@ func TestRequestLife(t *testing.T) {
 	}
 }
 
+// TestSweepHearsTheOther: what was decided while the sweep looked is not ended once
+// more.
+func TestSweepHearsTheOther(t *testing.T) {
+	w := newWorld()
+	r := w.waits(t)
+	w.now = w.now.Add(RequestLifetime + time.Microsecond)
+	w.store.before = func() {
+		if _, err := w.Reject(bob(t), r.ID, "no"); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := w.Sweep(t.Context()); err != nil || got.Lapsed != 0 {
+		t.Errorf("got %+v, error %v", got, err)
+	}
+	if got, err := w.GetRequest(bob(t), r.ID); err != nil || got.State != Rejected || got.Version != 2 {
+		t.Errorf("it is %s in version %d, error %v", got.State, got.Version, err)
+	}
+}
+
+// TestVisible: who does not reach all that a request is about does not see it, and
+// one that is about nothing is nobody's but theirs who reach everything.
+func TestVisible(t *testing.T) {
+	bound := administrator("carol", identity.Viewer)
+	bound.Groups = []string{"", "sales"}
+	tests := []struct {
+		groups []string
+		want   bool
+	}{{[]string{"sales"}, true}, {[]string{"", "sales"}, true}, {[]string{"hr", "sales"}, false}, {nil, false}}
+	for _, tt := range tests {
+		for _, k := range []RequestKind{Wipe, UserWipe} {
+			r := Request{Kind: k, Groups: tt.groups}
+			if got := r.visible(bound); got != tt.want {
+				t.Errorf("%s of %q: seen = %t", k, tt.groups, got)
+			}
+			if !r.visible(administrator("dave", identity.Viewer)) || r.visible(identity.Caller{}) {
+				t.Errorf("%s of %q: seen by nobody, or by anybody", k, tt.groups)
+			}
+		}
+	}
+}
+
 // TestRequestsThatNeedNobody: they are executed at once, and expire never.
 func TestRequestsThatNeedNobody(t *testing.T) {
 	w := newWorld()

@@ -67,7 +67,6 @@ type onStop struct{ action, reason string }
 func (s *Service) halt(ctx context.Context, id RequestID, change func(Request) (Request, error), why onStop) (Request, Halt, error) {
 	var h Halt
 	b, err := s.desks.Decide(ctx, Matter{Request: id, OrdersOf: id}, func(d Desk) (Booking, error) {
-		h = Halt{} // of a try that was lost
 		if d.Request == nil {
 			return Booking{}, ErrNoRequest
 		}

@@ -4,7 +4,7 @@ import "fmt"
 
 // several writes a number with its noun, whose plural ends in s: "1 device",
 // "3 devices".
-func several[N ~int | ~uint32 | ~uint64](n N, noun string) string {
+func several[N ~int | ~int64 | ~uint32 | ~uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

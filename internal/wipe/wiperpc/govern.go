@@ -85,7 +85,7 @@ func fromGovernance(g wipe.Governance) *wipev1.GetGovernanceResponse {
 		Limits: fromLimits(g.Limits), Approvers: count(g.Approvers),
 		Breaker: &wipev1.Breaker{
 			Open: g.Breaker.Open(), Since: fromTime(g.Breaker.Since), Why: g.Breaker.Why,
-			Recent: g.Recent, OpensAbove: g.OpensAbove, Paused: count(g.Paused),
+			Recent: g.Recent, OpensAbove: count(g.OpensAbove), Paused: count(g.Paused),
 		},
 	}
 	for _, b := range g.Budgets {

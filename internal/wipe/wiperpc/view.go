@@ -91,7 +91,7 @@ func fromRequest(r wipe.Request) (*wipev1.WipeRequest, error) {
 		Id: string(r.ID), Kind: wireRequestKinds[r.Kind], State: wireRequestStates[r.State],
 		Reason: r.Reason, CreatedBy: r.By.Actor, CreatedAt: timestamppb.New(r.CreatedAt), ExpiresAt: fromTime(r.ExpiresAt),
 		DecidedBy: r.Decided.By, DecidedAt: fromTime(r.Decided.At), Decision: r.Decided.Words,
-		Summary: r.Summary(), Needs: r.Needs, Devices: count(len(r.Devices)), PlanDigest: r.Plan,
+		Summary: r.Summary(), Needs: r.Needs, Devices: count(len(r.Devices)), PlanDigest: r.Plan, Outcome: r.Outcome,
 		HeldUntil: fromTime(r.HeldUntil), User: r.User, LiftedAt: fromTime(r.LiftedAt),
 	}
 	if k := r.Scope.Kind(); k == "" || k == wipe.WholeDevice {
@@ -135,4 +135,4 @@ func fromPlanned(p wipe.Planned) *wipev1.PlannedDevice {
 }
 
 // count gives a count that is never negative nor near the bounds of either type.
-func count(n int) uint32 { return uint32(max(n, 0)) } //nolint:gosec // counts of devices and orders: a few millions at most
+func count[N int | int64](n N) uint32 { return uint32(max(n, 0)) }

@@ -20,7 +20,7 @@ func TestFromRequest(t *testing.T) {
 		CreatedAt: monday, ExpiresAt: monday.Add(24 * time.Hour), Needs: []string{"more than five"},
 		Decided: wipe.Decision{By: "admin:bob", Person: "bob", At: monday.Add(time.Minute), Words: "fine"},
 		Scope:   wipe.OfWorkProfile(), Devices: []wipe.Enrollment{{Device: "device-one", Epoch: 3}, {Device: "device-two", Epoch: 1}},
-		Plan: planDigest, HeldUntil: monday.Add(11 * time.Minute), User: "maria", LiftedAt: monday.Add(time.Hour),
+		Plan: planDigest, HeldUntil: monday.Add(11 * time.Minute), User: "maria", LiftedAt: monday.Add(time.Hour), Outcome: "lifted by hand",
 	}
 	got, err := fromRequest(r)
 	want := &wipev1.WipeRequest{
@@ -28,7 +28,7 @@ func TestFromRequest(t *testing.T) {
 		Reason: "left", CreatedBy: "admin:alice", CreatedAt: timestamppb.New(monday), ExpiresAt: timestamppb.New(monday.Add(24 * time.Hour)),
 		DecidedBy: "admin:bob", DecidedAt: timestamppb.New(monday.Add(time.Minute)), Decision: "fine",
 		Summary: r.Summary(), Needs: []string{"more than five"}, Devices: 2, PlanDigest: planDigest,
-		HeldUntil: timestamppb.New(monday.Add(11 * time.Minute)), User: "maria", LiftedAt: timestamppb.New(monday.Add(time.Hour)), Scope: workProfile(),
+		HeldUntil: timestamppb.New(monday.Add(11 * time.Minute)), User: "maria", LiftedAt: timestamppb.New(monday.Add(time.Hour)), Scope: workProfile(), Outcome: "lifted by hand",
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || err != nil {
 		t.Errorf("fromRequest (-want +got):\n%s%v", diff, err)

@@ -2136,7 +2136,9 @@ type WipeRequest struct {
 	LiftedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=lifted_at,json=liftedAt,proto3" json:"lifted_at,omitempty"`
 	// For a wipe: what goes. Absent for the scope that only a phone of the
 	// company has.
-	Scope         *Scope `protobuf:"bytes,19,opt,name=scope,proto3" json:"scope,omitempty"`
+	Scope *Scope `protobuf:"bytes,19,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Why it was stopped, expired, or is void.
+	Outcome       string `protobuf:"bytes,20,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2302,6 +2304,13 @@ func (x *WipeRequest) GetScope() *Scope {
 		return x.Scope
 	}
 	return nil
+}
+
+func (x *WipeRequest) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
 }
 
 // FetchLeaseRequest names the lease in the device's manifest.
@@ -3561,7 +3570,7 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\x12 \n" +
 	"\x06detail\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06detail\"?\n" +
 	"\x13ReportOrderResponse\x12(\n" +
-	"\x05state\x18\x01 \x01(\x0e2\x12.mdm.wipe.v1.StateR\x05state\"\xd0\x05\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x12.mdm.wipe.v1.StateR\x05state\"\xea\x05\n" +
 	"\vWipeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x18.mdm.wipe.v1.RequestKindR\x04kind\x12/\n" +
@@ -3589,7 +3598,8 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"held_until\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\x12\x12\n" +
 	"\x04user\x18\x11 \x01(\tR\x04user\x127\n" +
 	"\tlifted_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\bliftedAt\x12(\n" +
-	"\x05scope\x18\x13 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\"4\n" +
+	"\x05scope\x18\x13 \x01(\v2\x12.mdm.wipe.v1.ScopeR\x05scope\x12\x18\n" +
+	"\aoutcome\x18\x14 \x01(\tR\aoutcome\"4\n" +
 	"\x11FetchLeaseRequest\x12\x1f\n" +
 	"\x06number\x18\x01 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"D\n" +
 	"\x12FetchLeaseResponse\x12.\n" +
