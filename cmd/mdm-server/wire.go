@@ -137,7 +137,7 @@ func (p *parts) slices() {
 		Cache: p.db.Exclusive(),
 	})
 	p.wipe = wipe.New(wipe.Config{
-		Store:       wipedb.New(p.db),
+		Store:       wipedb.New(p.db, wipedb.WithClock(p.now)),
 		Devices:     devicesForWipe{p.enroll},
 		Apps:        appsForWipe{p.compliance},
 		People:      p.enroll,
