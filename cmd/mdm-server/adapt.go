@@ -158,6 +158,21 @@ func factsForWipe(r enroll.Device) wipe.Facts {
 	return f
 }
 
+// peopleForWipe is enroll's administrators in wipe's words.
+type peopleForWipe struct{ enroll *enroll.Service }
+
+func (p peopleForWipe) Approvers(ctx context.Context, besides string) (int, error) {
+	return p.enroll.Approvers(ctx, besides)
+}
+
+func (p peopleForWipe) Revoked(ctx context.Context, credential string) (bool, error) {
+	_, err := p.enroll.IdentifyAdmin(ctx, credential)
+	if errors.Is(err, enroll.ErrCertificateRevoked) || errors.Is(err, enroll.ErrCertificateUnknown) {
+		return true, nil
+	}
+	return false, err
+}
+
 // appsForWipe is what devices report of their work apps, in wipe's words: those
 // that would lose something.
 type appsForWipe struct{ compliance *compliance.Service }

@@ -140,7 +140,7 @@ func (p *parts) slices() {
 		Store:       wipedb.New(p.db, wipedb.WithClock(p.now)),
 		Devices:     devicesForWipe{p.enroll},
 		Apps:        appsForWipe{p.compliance},
-		People:      p.enroll,
+		People:      peopleForWipe{p.enroll},
 		Enrollments: enrollmentsForWipe{p.enroll},
 		Signer:      wiperpc.NewSigner(p.authority),
 		Bell:        p.bell,

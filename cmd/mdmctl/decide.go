@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
@@ -74,6 +75,9 @@ func (a *app) showCase(ctx context.Context, c *client, r *wipev1.GetRequestRespo
 	if err := s.flush(); err != nil {
 		return err
 	}
+	if closesBreaker(r.GetRequest()) {
+		return a.showPaused(ctx, c, r.GetRequest())
+	}
 	if !ordersWipes(r.GetRequest()) {
 		return nil
 	}
@@ -86,12 +90,49 @@ func (a *app) showCase(ctx context.Context, c *client, r *wipev1.GetRequestRespo
 			fmt.Fprintf(a.err, "note: what would happen now cannot be shown: %s\n", printable(explain(err)))
 			continue
 		}
+		leaveOutNeeds(p.message)
 		if err := p.show(a.err); err != nil {
 			return err
 		}
 		if asked := r.GetRequest().GetPlanDigest(); asked != "" && p.digest != "" && p.digest != asked {
 			fmt.Fprintln(a.err, "CHANGED: the plan is another by now than the one that was asked for: an approval only makes the request void")
 		}
+	}
+	return nil
+}
+
+// leaveOutNeeds takes out of a plan what it would need if the caller had asked:
+// who approves asks for nothing, and what the request needs is shown with it.
+func leaveOutNeeds(plan proto.Message) {
+	switch p := plan.(type) {
+	case *wipev1.PlanWipeResponse:
+		p.Needs = nil
+	case *wipev1.PlanWipesResponse:
+		p.Needs = nil
+	}
+}
+
+// closesBreaker reports whether a request is about all that the breaker has paused.
+func closesBreaker(r *wipev1.WipeRequest) bool {
+	return r.GetKind() == wipev1.RequestKind_REQUEST_KIND_RESUME || r.GetKind() == wipev1.RequestKind_REQUEST_KIND_CANCEL_ALL
+}
+
+// showPaused shows how the breaker stands, and whether it has opened for another
+// reason by now than when the request was made.
+func (a *app) showPaused(ctx context.Context, c *client, r *wipev1.WipeRequest) error {
+	g, err := c.requests.GetGovernance(ctx, &wipev1.GetGovernanceRequest{})
+	if err != nil {
+		return err
+	}
+	s := &sheet{w: a.err}
+	if err := s.section("Breaker", func(s *sheet) error { return a.showBreaker(s, g.GetBreaker()) }); err != nil {
+		return err
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if since := g.GetBreaker().GetSince(); g.GetBreaker().GetOpen() && since.AsTime().After(r.GetCreatedAt().AsTime()) {
+		fmt.Fprintln(a.err, "CHANGED: the breaker has opened anew since this was asked for: an approval only makes the request void")
 	}
 	return nil
 }

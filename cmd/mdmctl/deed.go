@@ -132,7 +132,9 @@ func (d person) plan(ctx context.Context, c *client, now time.Time) (planned, er
 			if err := writePlans(w, r, now); err != nil {
 				return err
 			}
-			fmt.Fprintf(w, "It stands until it is lifted: what %s enrols until then is wiped too.\n", printable(d.user))
+			if r.GetIncluded() > 0 { // without a phone to begin with the server refuses
+				fmt.Fprintf(w, "It stands until it is lifted: what %s enrols until then is wiped too.\n", printable(d.user))
+			}
 			return nil
 		},
 	}, nil

@@ -153,7 +153,7 @@ func without[M any](columns []column[M], title string) []column[M] {
 func (d dossier) writeRecord(s *sheet, now time.Time) {
 	m := d.device
 	s.field("Device", m.GetId())
-	s.field("State", fmt.Sprintf("%s (epoch %d)", enumname.Of(m.GetState()), m.GetEpoch()))
+	s.field("State", fmt.Sprintf("%s (epoch %d)", deviceState(m), m.GetEpoch()))
 	s.field("Managed as", fmt.Sprintf("%s, %s", enumname.Of(m.GetOwnership()), enumname.Of(m.GetMode())))
 	if m.GetPurgedAt() == nil {
 		s.field("Model", fmt.Sprintf("%s, %s %s", m.GetModel(), enumname.Of(m.GetPlatform()), m.GetOsVersion()))

@@ -95,7 +95,7 @@ func (a *app) showBreaker(s *sheet, b *wipev1.Breaker) error {
 	} else {
 		s.field("State", "closed")
 	}
-	s.field("Recent", fmt.Sprintf("%s got orders; it opens above %d", count(b.GetRecent(), "device"), b.GetOpensAbove()))
+	s.field("Recent", fmt.Sprintf("%s, locks apart; it opens above %d", count(b.GetRecent(), "order"), b.GetOpensAbove()))
 	return nil
 }
 

@@ -50,7 +50,7 @@ Budgets:
   organization   1d       300     301     0
 Breaker:
   State:   closed
-  Recent:  7 devices got orders; it opens above 20
+  Recent:  7 orders, locks apart; it opens above 20
 Approvers:  1 other person could approve what you ask for
 `, "")
 	b.governance.Breaker = &wipev1.Breaker{Open: true, Since: ago(time.Hour), Why: "25 of 100 devices in 90m", Paused: 12, Recent: 25, OpensAbove: 20}

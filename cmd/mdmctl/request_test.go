@@ -262,3 +262,22 @@ func TestRejectAndStop(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestApproveShowsWhatIsPaused shows the breaker before it is closed, and warns
+// where it has opened anew since.
+func TestApproveShowsWhatIsPaused(t *testing.T) {
+	b := serve(t).inbox()
+	b.asked[0].Kind, b.asked[0].Scope, b.asked[0].PlanDigest = wipev1.RequestKind_REQUEST_KIND_RESUME, nil, ""
+	b.governance = governance()
+	const anew = "CHANGED: the breaker has opened anew"
+	for _, tt := range []struct {
+		since time.Duration
+		anew  bool
+	}{{2 * time.Hour, false}, {time.Minute, true}} {
+		b.governance.Breaker = &wipev1.Breaker{Open: true, Since: ago(tt.since), Why: "25 orders", Paused: 12, Recent: 25, OpensAbove: 20}
+		got := b.run("approve", "request", waitingWipe)
+		if got.code != 2 || !strings.Contains(got.errOut, "  Why:     25 orders\n  Paused:  12 orders\n") || strings.Contains(got.errOut, anew) != tt.anew {
+			t.Errorf("%+v: %+v", tt, got)
+		}
+	}
+}

@@ -26,14 +26,17 @@ type Certificate struct {
 	Key    CertificateKey
 	// Group is the device's in this epoch; empty once that has ended.
 	Group string
-	// Profile is the SHA-256 of the profile and the names it gave.
+	// Profile is the SHA-256 of the profile and the names it gave; zero once the
+	// device was forgotten.
 	Profile [sha256.Size]byte
 	// Ordinal counts the certificates of one key, from 1.
 	Ordinal uint64
-	// Subject is a distinguished name as RFC 2253 writes it.
+	// Subject is a distinguished name as RFC 2253 writes it; empty once the
+	// device was forgotten.
 	Subject             string
 	NotBefore, NotAfter time.Time
-	// Chain is DER, leaf first, without the root.
+	// Chain is DER, leaf first, without the root; nil once the device was
+	// forgotten.
 	Chain [][]byte
 	// Revocation is nil while the certificate is not revoked.
 	Revocation *Revocation

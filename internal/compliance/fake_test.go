@@ -267,7 +267,8 @@ func (w *world) Due(_ context.Context, d Due) ([]device.ID, error) {
 		s := w.states[id]
 		turned := !s.Verdict.ChangesAt.IsZero() && !s.Verdict.ChangesAt.After(d.Until) ||
 			!s.RetireAt.IsZero() && !s.RetireAt.After(d.Until)
-		if id > d.After && len(ids) < d.Limit && (turned || s.Generation < d.Generation) {
+		over := s.Epoch <= w.ended[id]
+		if id > d.After && len(ids) < d.Limit && (turned || over || s.Generation < d.Generation) {
 			ids = append(ids, id)
 		}
 	}

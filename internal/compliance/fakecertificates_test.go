@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -124,6 +125,29 @@ func (w *world) EndEpoch(_ context.Context, id device.ID, epoch device.Epoch, r 
 		delete(w.states, id)
 	}
 	w.entries = append(w.entries, e)
+	return nil
+}
+
+func (w *world) Erase(_ context.Context, id device.ID, epoch device.Epoch, e audit.Entry) error {
+	unlock, err := w.begin()
+	defer unlock()
+	if err != nil || epoch > w.ended[id] {
+		return cmp.Or[error](err, fault.New(fault.Conflict, "", "has not ended"))
+	}
+	report, found := w.states[id]
+	changed := found && report.Epoch <= epoch
+	if changed {
+		delete(w.states, id)
+	}
+	for i := range w.issued {
+		if c := &w.issued[i]; c.Key.Device == id && c.Key.Epoch <= epoch && c.Chain != nil {
+			c.Subject, c.Profile, c.Chain, changed = "", [sha256.Size]byte{}, nil, true
+			c.Revocation = &Revocation{At: c.Revocation.At, Code: c.Revocation.Code}
+		}
+	}
+	if changed {
+		w.entries = append(w.entries, e)
+	}
 	return nil
 }
 

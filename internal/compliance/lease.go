@@ -20,8 +20,8 @@ type Lease struct {
 // Leases says what leases there are.
 type Leases interface {
 	// Lease gives the lease of a group's devices, the zero Lease for none. Every
-	// check-in asks, so that the answer comes from memory; it is never older than
-	// the call. Errors are faults.
+	// check-in asks, so that the answer comes from memory; with several servers
+	// it may be a few seconds old. Errors are faults.
 	Lease(ctx context.Context, group string) (Lease, error)
 }
 

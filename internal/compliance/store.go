@@ -101,7 +101,8 @@ type Reports interface {
 	// SaveAll does so for many, each on its own, in one transaction.
 	SaveAll(ctx context.Context, writes []Write) ([]bool, error)
 
-	// Due gives devices that are due, by id.
+	// Due gives devices that are due, by id, and those whose report is of an
+	// epoch that has ended: one that came in while it did.
 	Due(ctx context.Context, d Due) ([]device.ID, error)
 
 	// Forget drops the state of a device if it is of this epoch or an older
@@ -173,6 +174,12 @@ type Certificates interface {
 	// drops its report and its recalls, and sees to it that Record takes no more
 	// of them. The second time it changes and records nothing.
 	EndEpoch(ctx context.Context, id device.ID, epoch device.Epoch, r Revocation, e audit.Entry) error
+
+	// Erase drops the report of a device's epochs up to this one, and takes from
+	// their certificates the subject, the chain, the digest of the profile and
+	// the reason of the revocation. Where there is nothing to take it changes and
+	// records nothing. Conflict where the epoch has not ended.
+	Erase(ctx context.Context, id device.ID, epoch device.Epoch, e audit.Entry) error
 }
 
 // Revocations keeps the revocation list. Errors are faults.

@@ -15,11 +15,12 @@ const recordDeleted = "the device's record was deleted"
 // DeleteDevice deletes a device record by an administrator's word, and gives
 // what is then left of it. Epoch 0 means the latest.
 //
-// The mark comes first and is durable. Where no order waits, the enrolment ends
-// and the record is purged before this returns. Where orders wait, the record
-// stays as a tombstone and works, until Sweep finds them settled. A record that
-// was deleted before keeps its first mark. An order made in the very moment in
-// which the enrolment ends is void and says so, as with RetireDevice.
+// The mark comes first and is durable. Where no order waits, the enrolment ends,
+// the other rooms forget the device, and the record is purged before this
+// returns. Where orders wait, the record stays as a tombstone and works, until
+// Sweep finds them settled; where something fails, Sweep goes on from there. A
+// record that was deleted before keeps its first mark. An order made in the very
+// moment in which the enrolment ends is void and says so, as with RetireDevice.
 //
 // A phone that joins again while its record is a tombstone gets the record's
 // next epoch, and the mark goes.
@@ -42,7 +43,12 @@ func (s *Service) DeleteDevice(ctx context.Context, id device.ID, epoch device.E
 	if err != nil || d.Purged() {
 		return d, err
 	}
-	return s.bury(ctx, d)
+	if d, err = s.bury(ctx, d); err != nil {
+		return d, err
+	}
+	// The record is purged by now: what is left undone is found by Sweep.
+	_ = s.forgetTokens(ctx)
+	return d, nil
 }
 
 // mark makes a record a tombstone, if it is none yet.
@@ -62,9 +68,13 @@ func (s *Service) mark(ctx context.Context, id device.ID, epoch device.Epoch, re
 	return after, s.save(ctx, before, Change{Device: after, Entry: by(ctx, "enroll.delete", target(id), detail)})
 }
 
-// bury ends the enrolment of a tombstone that nothing waits for and purges the
-// record. It gives the record as it is then: the tombstone as it was where
-// orders wait, and one that lives where the device has joined again meanwhile.
+// bury ends the enrolment of a tombstone that nothing waits for, has the device
+// forgotten and purges the record. It gives the record as it is then: the
+// tombstone as it was where orders wait, and one that lives where the device has
+// joined again meanwhile.
+//
+// The purge comes last. Whatever comes in between, the record is a tombstone that
+// Sweep finds, until every room has forgotten.
 func (s *Service) bury(ctx context.Context, d Device) (Device, error) {
 	waiting, err := s.c.Pending(ctx, d.ID, d.Epoch)
 	if err != nil || waiting {
@@ -74,7 +84,13 @@ func (s *Service) bury(ctx context.Context, d Device) (Device, error) {
 	if err != nil {
 		return d, err
 	}
-	after := d
+	after, err := s.c.Devices.Device(ctx, d.ID)
+	if err != nil || after.Epoch != d.Epoch || !after.Tombstone() {
+		return after, err
+	}
+	if err := s.forget(ctx, d.ID, d.Epoch); err != nil {
+		return after, err
+	}
 	err = retry(func() error {
 		var err error
 		after, err = s.purge(ctx, d.ID, d.Epoch)

@@ -218,6 +218,8 @@ type Ending struct {
 	// Reason is in words, for the record.
 	Reason  string
 	EndedAt time.Time
+	// TokenID is the token that the epoch was opened with.
+	TokenID string
 }
 
 // Displaced gives the end of the epoch that the device's next one cuts short,
@@ -228,6 +230,6 @@ func Displaced(before Device, now time.Time) *Ending {
 	}
 	return &Ending{
 		Device: before.ID, Epoch: before.Epoch, Cause: Replaced,
-		Reason: "the device enrolled again", EndedAt: now,
+		Reason: "the device enrolled again", EndedAt: now, TokenID: before.TokenID,
 	}
 }

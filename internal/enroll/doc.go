@@ -57,9 +57,13 @@
 //
 // Deleting a record loses no order. It marks the record; the rest follows at
 // once, or when the orders that wait for the device are settled: its enrolment
-// ends, and what the record holds of the person and the phone is erased. Until
-// then the record is a tombstone, and works. Id and epoch stay for good, so that
-// neither comes again.
+// ends and is settled, the other rooms forget the device, and at last what the
+// record holds of the person and the phone is erased. Until then the record is a
+// tombstone, which [Service.Sweep] finds whatever came in between. Id and epoch
+// stay for good, so that neither comes again.
+//
+// A token forgets its user when every device that joined with it is purged and
+// no other can join.
 //
 // # Who may
 //

@@ -193,6 +193,7 @@ type room struct {
 	bell    *bell
 	settler *settler
 	orders  *orders
+	others  *forgetter
 }
 
 // ids makes ids that sort by age.
@@ -214,11 +215,13 @@ func (r *room) server(db *sqldb.DB) *room {
 	other.db = db
 	other.bell = &bell{rings: map[device.ID]int{}}
 	other.settler = &settler{}
+	other.others = &forgetter{}
 	store := enrolldb.New(db)
 	other.Service = enroll.New(enroll.Config{
 		Tokens: store, Devices: store, Fleet: store, Enrolments: store, Administrators: store,
 		Authority: r.ca, Bell: other.bell, Settle: other.settler.settle, Pending: r.orders.pending,
-		Now: r.clock.Now, NewID: newID, Random: rand.Reader, Cache: db.Exclusive(),
+		Forget: other.others.forget,
+		Now:    r.clock.Now, NewID: newID, Random: rand.Reader, Cache: db.Exclusive(),
 	})
 	return &other
 }

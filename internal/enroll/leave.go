@@ -94,7 +94,9 @@ func (s *Service) end(ctx context.Context, l departure) (Device, error) {
 		if d, err = before.Apply(l.event, s.clock()); err != nil {
 			return err
 		}
-		over = &Ending{Device: l.id, Epoch: d.Epoch, Cause: d.State, Reason: oneLine(l.reason), EndedAt: d.EndedAt}
+		over = &Ending{
+			Device: l.id, Epoch: d.Epoch, Cause: d.State, Reason: oneLine(l.reason), EndedAt: d.EndedAt, TokenID: d.TokenID,
+		}
 		detail := fmt.Sprintf("epoch %d: %s", d.Epoch, over.Reason)
 		return s.save(ctx, before, Change{
 			Device: d, Ending: over, Entry: by(ctx, actions[d.State], target(l.id), detail),

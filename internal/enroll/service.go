@@ -39,6 +39,12 @@ type Settle func(ctx context.Context, id device.ID, epoch device.Epoch, reason s
 // purged before they are settled.
 type Pending func(ctx context.Context, id device.ID, epoch device.Epoch) (bool, error)
 
+// Forget erases what other rooms keep of the person and the phone from epochs of
+// a device up to this one, all of which are over and settled. It may be called
+// more than once, also at the same time; a record is not purged before it has
+// succeeded.
+type Forget func(ctx context.Context, id device.ID, epoch device.Epoch) error
+
 // Config is what a Service is made of. Everything is required but the lifetimes
 // and Cache.
 type Config struct {
@@ -51,6 +57,7 @@ type Config struct {
 	Bell           Bell
 	Settle         Settle
 	Pending        Pending
+	Forget         Forget
 	// Now is the one clock: what phones think the time is does not matter.
 	Now func() time.Time
 	// NewID makes ids of devices and tokens: 32 lower-case hex digits.

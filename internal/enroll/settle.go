@@ -31,12 +31,12 @@ func (s *Service) settle(ctx context.Context, e Ending) error {
 // sweepPage is how many endings are read at once.
 const sweepPage = 100
 
-// Sweep settles the ends that a crash or an error left unsettled, and buries
-// the tombstones that no order waits for any more. To be called at the start
-// and then at times. One that fails does not keep the others from being done;
-// the errors are joined.
+// Sweep settles the ends that a crash or an error left unsettled, buries the
+// tombstones that no order waits for any more, and lets tokens forget users that
+// nobody needs any more. To be called at the start and then at times. One that
+// fails does not keep the others from being done; the errors are joined.
 func (s *Service) Sweep(ctx context.Context) error {
-	return errors.Join(s.sweepEnds(ctx), s.sweepTombstones(ctx))
+	return errors.Join(s.sweepEnds(ctx), s.sweepTombstones(ctx), s.forgetTokens(ctx))
 }
 
 func (s *Service) sweepEnds(ctx context.Context) error {

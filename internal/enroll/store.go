@@ -29,6 +29,14 @@ type Tokens interface {
 	// One that was revoked before stays as it was, without an entry. There may
 	// be no such token: ErrNoToken.
 	RevokeToken(ctx context.Context, id string, at time.Time, e audit.Entry) (Token, error)
+	// Forgettable gives at most limit ids of tokens that name a user nobody needs
+	// any more, sorted, after the given one: they cannot be redeemed at that time,
+	// and every device that joined with them is purged.
+	Forgettable(ctx context.Context, now time.Time, after string, limit int) ([]string, error)
+	// ForgetToken erases who a token was for: its user, its description, and
+	// what tells the call again that made it. One without a user stays as it
+	// was, without an entry.
+	ForgetToken(ctx context.Context, id string, e audit.Entry) error
 }
 
 // Devices reads device records.
@@ -93,7 +101,9 @@ type Enrolments interface {
 	Join(ctx context.Context, j Join) error
 	// Save stores a change: all of the record but LastSeenAt and what Join
 	// alone may set. A record that has moved is ErrMoved. A key that
-	// belongs to another epoch is ErrKeyReused; the epoch's own is fine.
+	// belongs to another epoch is ErrKeyReused; the epoch's own is fine. With a
+	// purge, the reasons of the device's endings go, and its tokens can become
+	// forgettable.
 	Save(ctx context.Context, c Change) error
 	// SaveSeen notes when devices were last seen. It never turns time back,
 	// takes no entry (the device says nothing but that it is there) and skips

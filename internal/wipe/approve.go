@@ -43,7 +43,17 @@ func (s *Service) ListRequests(ctx context.Context, q RequestQuery) ([]Request, 
 
 // Hint says what to do next with a request; empty for nothing.
 func (s *Service) Hint(ctx context.Context, r Request) (string, error) {
-	if r.State != Waiting {
+	if r.State != Waiting && !r.alone() {
+		return "", nil
+	}
+	switch revoked, err := s.people.Revoked(ctx, r.By.Credential); {
+	case err != nil:
+		return "", err
+	case revoked && r.alone():
+		return "it gives no more orders, because the credential that asked for it was revoked: lift it, and ask anew if it is still wanted", nil
+	case revoked:
+		return "nobody can approve it, because the credential that asked for it was revoked: ask anew if it is still wanted", nil
+	case r.State != Waiting:
 		return "", nil
 	}
 	n, err := s.people.Approvers(ctx, r.By.Person)
@@ -67,8 +77,8 @@ func MayDecide(c identity.Caller, r Request) error {
 
 // Approve says yes in the name of the caller in ctx, and executes the request at
 // once. One that the caller has approved stays so. Errors: ErrNoRequest, those of
-// MayDecide, ErrRequestFinished, ErrRequestExpired; ErrPlanChanged, ErrLimitsChanged
-// and ErrUserWipeStands, with which the request is void; ErrBudget, ErrBreakerOpen
+// MayDecide, ErrRequestFinished, ErrRequestExpired; ErrAskerRevoked, ErrPlanChanged,
+// ErrLimitsChanged, ErrBreakerReopened and ErrUserWipeStands, with which the request is void; ErrBudget, ErrBreakerOpen
 // and ErrBreakerClosed, with which it still waits.
 func (s *Service) Approve(ctx context.Context, id RequestID, words string) (Request, []Order, error) {
 	c := identity.From(ctx)
@@ -106,8 +116,10 @@ func (s *Service) Approve(ctx context.Context, id RequestID, words string) (Requ
 // approval is what is known when a request is approved.
 type approval struct {
 	decision Decision
-	facts    []Facts
-	fleet    int
+	// revoked: the credential that asked was, since then.
+	revoked bool
+	facts   []Facts
+	fleet   int
 }
 
 func (s *Service) approval(ctx context.Context, c identity.Caller, r Request, words string) (approval, Matter, error) {
@@ -116,15 +128,15 @@ func (s *Service) approval(ctx context.Context, c identity.Caller, r Request, wo
 		Now: s.time(), Request: r.ID, Person: r.By.Person, Credential: r.By.Credential, User: r.User,
 		Paused: r.Kind == CancelAll || r.Kind == Resume,
 	}
-	if r.Kind.installation() {
-		return x, m, nil
+	var err error
+	if x.revoked, err = s.people.Revoked(ctx, r.By.Credential); err != nil || r.Kind.installation() {
+		return x, m, err
 	}
 	ids := make([]device.ID, len(r.Devices))
 	for i, e := range r.Devices {
 		ids[i] = e.Device
 	}
 	m.Devices = ids
-	var err error
 	if x.facts, err = s.devices.Select(ctx, Target{Devices: ids}, MaxTargets); err != nil {
 		return x, m, err
 	}
@@ -148,6 +160,9 @@ func (s *Service) approve(ctx context.Context, x approval, d Desk) (Booking, err
 	}
 	r = r.next(Waiting)
 	r.Decided = x.decision
+	if x.revoked {
+		return voided(ctx, r, ErrAskerRevoked)
+	}
 	if r.Kind.installation() {
 		return s.settleMatter(ctx, r, d)
 	}

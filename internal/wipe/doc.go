@@ -83,12 +83,13 @@
 //     short time, whoever gives them. Everything pending is paused then, and
 //     nothing new is taken, locks apart.
 //   - Budgets: per person, with all credentials together, and for everybody; per
-//     hour and per day; a new credential has one device an hour. They are charged
-//     to who asked, when orders come to be, and nothing gives anything back.
+//     hour and per day; a new credential has one device an hour, locks apart. They
+//     are charged to who asked, when orders come to be, and nothing gives anything
+//     back.
 //   - Second person: for a whole device, for many work profiles, and for the
-//     second device in a day by a new credential. Another person, not another
-//     credential: MayDecide. So it is for looser limits, a stricter lease, and for
-//     closing the breaker. What is tighter holds at once.
+//     second device in a day by a new credential, locks apart. Another person, not
+//     another credential: MayDecide. So it is for looser limits, a stricter lease,
+//     and for closing the breaker. What is tighter holds at once.
 //   - Cooling-off: orders to several devices at once exist, are seen and can be
 //     stopped, and are not given to any device before its end.
 //

@@ -53,6 +53,8 @@ var (
 		"too much of the fleet got orders in a short time, and all of it is paused: an owner closes the breaker, with a second person's approval")
 	// ErrBreakerClosed: there is nothing to resume.
 	ErrBreakerClosed = fault.New(fault.Refused, "BREAKER_CLOSED", "the breaker is closed: nothing is paused")
+	// ErrBreakerReopened: the request was about an earlier time that it opened.
+	ErrBreakerReopened = fault.New(fault.Conflict, "BREAKER_REOPENED", "the breaker has opened anew since this was asked for: look again, and ask anew")
 	// ErrPlanChanged: what was planned is no longer what there is.
 	ErrPlanChanged = fault.New(fault.Conflict, "PLAN_CHANGED", "the devices, or what they would lose, are no longer those of the plan: plan again")
 	// ErrNothingToWipe: no device of the target can have such an order.
@@ -63,6 +65,9 @@ var (
 	ErrRequestFinished = fault.New(fault.Refused, "REQUEST_FINISHED", "the request has ended already")
 	// ErrRequestExpired: nobody approved it in time.
 	ErrRequestExpired = fault.New(fault.Refused, "REQUEST_EXPIRED", "the request expired before it was approved: ask again")
+	// ErrAskerRevoked: nobody stands behind the request any more.
+	ErrAskerRevoked = fault.New(fault.Refused, "ASKER_REVOKED",
+		"the credential that asked for it was revoked: whoever still wants it asks anew")
 	// ErrUserWipeStands: one is enough.
 	ErrUserWipeStands = fault.New(fault.Refused, "USER_WIPE_STANDS", "a wipe of everything of this person stands already")
 	// ErrLimitsChanged: somebody else changed the limits first.

@@ -25,6 +25,8 @@ type world struct {
 	apps  map[device.ID][]App
 	// persons could approve.
 	persons []string
+	// revoked are the serial numbers of credentials that no longer work.
+	revoked map[string]bool
 	// fleet is how many devices are enrolled, besides those of facts; or, counted,
 	// with them.
 	fleet   int
@@ -133,6 +135,10 @@ func (w *world) Unsynced(_ context.Context, ids []device.ID) (map[device.ID][]Ap
 
 func (w *world) Approvers(_ context.Context, besides string) (int, error) {
 	return len(slices.DeleteFunc(slices.Clone(w.persons), func(p string) bool { return p == besides })), nil
+}
+
+func (w *world) Revoked(_ context.Context, credential string) (bool, error) {
+	return w.revoked[credential], nil
 }
 
 // End ends an enrolment as the enroll slice does: it tells back.

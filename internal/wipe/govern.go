@@ -185,8 +185,11 @@ func (s *Service) settleMatter(ctx context.Context, r Request, d Desk) (Booking,
 		lease.Number++
 		b.Lease, detail = &lease, lease.String()
 	case Resume, CancelAll:
-		if !d.Breaker.Open() {
+		switch {
+		case !d.Breaker.Open():
 			return Booking{}, ErrBreakerClosed
+		case d.Breaker.Since.After(r.CreatedAt):
+			return voided(ctx, r, ErrBreakerReopened) // what was asked for was to go on after something else
 		}
 		b.Breaker, detail = &Breaker{ClosedAt: now}, "the breaker closes, pending orders go on"
 		if r.Kind == CancelAll {

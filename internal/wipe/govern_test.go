@@ -229,6 +229,24 @@ func TestCloseTheBreaker(t *testing.T) {
 	}
 }
 
+// TestBreakerReopened: what was asked for when it opened once does not close it
+// when it opens the next time.
+func TestBreakerReopened(t *testing.T) {
+	w := newWorld()
+	w.opens()
+	stale := w.governs(alice(t), t, Governing{Close: Resume})
+	w.now = w.now.Add(time.Minute)
+	w.approved(t, w.governs(alice(t), t, Governing{Close: Resume}))
+	w.now = w.now.Add(time.Hour)
+	w.opens()
+	if _, _, err := w.Approve(bob(t), stale.ID, ""); !errors.Is(err, ErrBreakerReopened) {
+		t.Errorf("got error %v, want %v", err, ErrBreakerReopened)
+	}
+	if r, err := w.GetRequest(bob(t), stale.ID); err != nil || r.State != Void || !w.store.breaker.Open() {
+		t.Errorf("got %s, breaker %+v, error %v", r.State, w.store.breaker, err)
+	}
+}
+
 // TestBreakerOpens: with what strains it, which exists and is paused; a lock
 // strains nothing.
 func TestBreakerOpens(t *testing.T) {

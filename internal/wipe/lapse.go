@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ringfence/internal/audit"
 	"ringfence/internal/device"
+	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
 
@@ -17,8 +19,13 @@ func (s *Service) Lease(ctx context.Context, group string) (Lease, error) {
 	return leaseOf(leases, group), err
 }
 
-// Leases gives the leases there are, by group.
-func (s *Service) Leases(ctx context.Context) ([]GroupLease, error) { return s.desks.Leases(ctx) }
+// Leases gives the leases of the groups that the caller in ctx reaches, by group,
+// and that of every group without its own.
+func (s *Service) Leases(ctx context.Context) ([]GroupLease, error) {
+	leases, err := s.desks.Leases(ctx)
+	c := identity.From(ctx)
+	return slices.DeleteFunc(leases, func(l GroupLease) bool { return l.Group != "" && !c.Reaches(l.Group) }), err
+}
 
 // FetchLease gives the calling device the order, signed in advance, for the
 // lease of that number. Errors: ErrLeaseMoved, ErrLeaseNeverWipes,
@@ -75,17 +82,45 @@ func (s *Service) invoke(ctx context.Context, c identity.Caller, id ID, e Event,
 	if _, err := o.Apply(e, o.ChangedAt); err != nil {
 		return err
 	}
+	if err := s.strain(ctx); err != nil {
+		return err
+	}
 	_, err = s.leases.Invoke(ctx, o, entry(ctx, "wipe.lapse", o, fmt.Sprintf("order %s: %s; the device acts by itself", o.ID, o.Reason)))
+	return err
+}
+
+// strain opens the breaker if one order more, which no administrator asked for, is
+// too many. It comes before that order: whoever fails in between tries again.
+func (s *Service) strain(ctx context.Context) error {
+	m := Matter{Now: s.time()}
+	d, err := s.desks.Survey(ctx, m)
+	if err != nil || d.Breaker.Open() {
+		return err
+	}
+	fleet, err := s.devices.Enrolled(ctx)
+	if err != nil || !d.Breaker.strained(d.Limits, d.Spent.Breaker, 1, fleet, m.Now).Open() {
+		return err
+	}
+	_, err = s.desks.Decide(ctx, m, func(d Desk) (Booking, error) {
+		var b Booking
+		if b.strainBy(1, d, fleet, m.Now); b.Breaker == nil {
+			return Booking{}, errRepeated
+		}
+		return b, nil
+	})
+	if errors.Is(err, errRepeated) {
+		return nil // somebody else has opened it
+	}
 	return err
 }
 
 // LeaseStatus tells how far the lease of a device has run. Errors: NotFound.
 func (s *Service) LeaseStatus(ctx context.Context, id device.ID) (LeaseStatus, error) {
 	f, err := s.devices.Facts(ctx, id)
-	if err != nil {
+	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return LeaseStatus{}, err
 	}
-	if !identity.From(ctx).Reaches(f.Group) {
+	if err != nil || !identity.From(ctx).Reaches(f.Group) {
 		return LeaseStatus{}, missing([]device.ID{id}, nil)
 	}
 	if !f.Enrolled {

@@ -264,6 +264,28 @@ func TestLapse(t *testing.T) {
 	}
 }
 
+// TestLapseOpensTheBreaker: no administrator is needed for too much of the fleet to
+// go. The one that opens it is the phone's own word, and is kept.
+func TestLapseOpensTheBreaker(t *testing.T) {
+	w, ctx, c := leased(t)
+	w.fleet, w.counted, w.store.limits.BreakerFloor = 19, true, 0
+	held, err := w.FetchLease(ctx, c, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(40 * dayLong)
+	got, err := w.Report(ctx, c, held.Order.ID, promise(held.Order))
+	if err != nil || got.State != Acknowledged {
+		t.Fatalf("got %+v, error %v", got, err)
+	}
+	if b := w.store.breaker; !b.Since.Equal(w.now) || !strings.Contains(b.Why, "1 order within 24h0m0s, and at most 0 of 19") {
+		t.Errorf("got breaker %+v", b)
+	}
+	if e := w.store.entries[1]; e.Action != "wipe.breaker" || e.Actor != "server" {
+		t.Errorf("got entry %+v", e)
+	}
+}
+
 // TestLapseMustHold: what is no good promise on the order that is held makes no
 // order.
 func TestLapseMustHold(t *testing.T) {
@@ -331,8 +353,29 @@ func TestLeaseStatus(t *testing.T) {
 	if s, err := w.LeaseStatus(alice(t), "device-one"); err != nil || s.Standing != NoLease {
 		t.Errorf("gone: %+v, error %v", s, err)
 	}
-	if _, err := w.LeaseStatus(alice(t), "device-none"); fault.KindOf(err) != fault.NotFound {
-		t.Errorf("no device: error %v", err)
+	// What there is not, and what the caller does not reach, look the same.
+	bound := administrator("carol", identity.Viewer)
+	bound.Groups = []string{"elsewhere"}
+	_, none := w.LeaseStatus(as(t, bound), "device-none")
+	_, beyond := w.LeaseStatus(as(t, bound), "device-one")
+	if fault.KindOf(none) != fault.NotFound || strings.ReplaceAll(none.Error(), "none", "one") != beyond.Error() || !errors.Is(none, beyond) {
+		t.Errorf("no device: error %v; beyond reach: error %v", none, beyond)
+	}
+}
+
+// TestLeasesWithinReach: who is bound to groups sees theirs, and everybody's.
+func TestLeasesWithinReach(t *testing.T) {
+	w := newWorld()
+	w.store.leases = []GroupLease{{Lease: Lease{Number: 1}}, {Group: "hr", Lease: Lease{Number: 2}}, {Group: "sales", Lease: Lease{Number: 3}}}
+	bound := administrator("carol", identity.Viewer)
+	bound.Groups = []string{"sales"}
+	var groups []string
+	leases, err := w.Leases(as(t, bound))
+	for _, l := range leases {
+		groups = append(groups, l.Group)
+	}
+	if diff := cmp.Diff([]string{"", "sales"}, groups); diff != "" || err != nil {
+		t.Errorf("groups (-want +got):\n%s%v", diff, err)
 	}
 }
 

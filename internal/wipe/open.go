@@ -96,9 +96,13 @@ func (b *Booking) strain(d Desk, fleet int, now time.Time) {
 			n++
 		}
 	}
-	if n == 0 {
-		return
+	if n > 0 {
+		b.strainBy(n, d, fleet, now)
 	}
+}
+
+// strainBy opens the breaker if so many orders more are too many.
+func (b *Booking) strainBy(n int, d Desk, fleet int, now time.Time) {
 	if after := d.Breaker.strained(d.Limits, d.Spent.Breaker, n, fleet, now); after.Open() && !d.Breaker.Open() {
 		b.Breaker = &after
 		b.Entries = append(b.Entries, audit.Server("wipe.breaker", "installation/wipes", "the breaker opened, everything pending is paused: "+after.Why))

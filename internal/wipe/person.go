@@ -35,7 +35,15 @@ func (s *Service) Lift(ctx context.Context, id RequestID, reason string) (Reques
 // without an act. Each order is bound to the enrolment it found. Expanding is
 // charged to the budgets of who asked, and counts for the breaker; what does not
 // fit waits for the next sweep.
+//
+// What was asked for with a credential that was revoked since, and approved by
+// nobody, goes on no more: what a thief began ends with the theft.
 func (s *Service) expand(ctx context.Context, r Request) (int, error) {
+	if r.alone() {
+		if revoked, err := s.people.Revoked(ctx, r.By.Credential); err != nil || revoked {
+			return 0, err
+		}
+	}
 	facts, err := s.devices.Select(ctx, Target{User: r.User}, MaxTargets)
 	if err != nil {
 		return 0, err

@@ -157,6 +157,10 @@ func (r Request) Standing() bool {
 	return r.Kind == UserWipe && r.State == Executed && r.LiftedAt.IsZero()
 }
 
+// alone reports whether it goes on by the word of the one credential that asked
+// for it: nobody else has approved.
+func (r Request) alone() bool { return r.Standing() && r.Decided.Person == "" }
+
 // visible reports whether the caller reaches everything the request is about.
 func (r Request) visible(c identity.Caller) bool {
 	if r.Kind.installation() {

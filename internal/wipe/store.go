@@ -116,6 +116,9 @@ type Apps interface {
 type People interface {
 	// Approvers counts the other persons who could approve.
 	Approvers(ctx context.Context, besides string) (int, error)
+	// Revoked reports whether the credential with that serial number was revoked;
+	// so is one that nobody knows.
+	Revoked(ctx context.Context, credential string) (bool, error)
 }
 
 // Enrollments ends enrolments.

@@ -112,8 +112,12 @@ func save(tx *sqldb.Tx, args []any, w compliance.Write) (bool, error) {
 	return true, nil
 }
 
-const dueSQL = `SELECT device_id FROM compliance_reports
-WHERE device_id > ? AND (changes_at <= ? OR retire_at <= ? OR generation < ?) ORDER BY device_id LIMIT ?`
+// A check-in that was let in just before its enrolment ended may be stored just
+// after. To keep it out, every check-in would have to look.
+const dueSQL = `SELECT r.device_id FROM compliance_reports AS r
+WHERE r.device_id > ? AND (r.changes_at <= ? OR r.retire_at <= ? OR r.generation < ? OR EXISTS (
+	SELECT 1 FROM compliance_ended_epochs AS e WHERE e.device_id = r.device_id AND e.epoch >= r.epoch
+)) ORDER BY r.device_id LIMIT ?`
 
 // Due gives devices that something may have happened to without a report.
 func (s *Store) Due(ctx context.Context, d compliance.Due) ([]device.ID, error) {
@@ -126,10 +130,13 @@ func (s *Store) Due(ctx context.Context, d compliance.Due) ([]device.ID, error) 
 // Forget drops the state of a device's epochs up to this one. What explains it
 // is the record of the enrolment's end.
 func (s *Store) Forget(ctx context.Context, id device.ID, epoch device.Epoch) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return forget(tx, id, epoch) })
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := forget(tx, id, epoch)
+		return err
+	})
 }
 
-func forget(tx *sqldb.Tx, id device.ID, epoch device.Epoch) error {
-	_, err := tx.Exec("DELETE FROM compliance_reports WHERE device_id = ? AND epoch <= ?", string(id), int64(epoch))
-	return err
+// forget says how many there were.
+func forget(tx *sqldb.Tx, id device.ID, epoch device.Epoch) (int64, error) {
+	return tx.Exec("DELETE FROM compliance_reports WHERE device_id = ? AND epoch <= ?", string(id), int64(epoch))
 }

@@ -68,7 +68,7 @@ func (s *Store) EndEpoch(ctx context.Context, id device.ID, epoch device.Epoch, 
 		if err != nil {
 			return err
 		}
-		if err := forget(tx, id, epoch); err != nil {
+		if _, err := forget(tx, id, epoch); err != nil {
 			return err
 		}
 		n, err := tx.Exec(`UPDATE compliance_certificates SET revoked_at = ?, revocation_code = ?, revocation_reason = ?

@@ -88,9 +88,11 @@ func putCertificate(tx *sqldb.Tx, d enroll.Device, i enroll.Issued, key []byte) 
 	return n == 1, err
 }
 
-const insertEndingSQL = `INSERT INTO enroll_endings (device_id, epoch, cause, reason, ended_at) VALUES (?, ?, ?, ?, ?)`
+const insertEndingSQL = `INSERT INTO enroll_endings (device_id, epoch, cause, reason, ended_at, token_id)
+VALUES (?, ?, ?, ?, ?, ?)`
 
 func putEnding(tx *sqldb.Tx, e enroll.Ending) error {
-	_, err := tx.Exec(insertEndingSQL, string(e.Device), uint64(e.Epoch), string(e.Cause), e.Reason, micros(e.EndedAt))
+	_, err := tx.Exec(insertEndingSQL, string(e.Device), uint64(e.Epoch), string(e.Cause), e.Reason, micros(e.EndedAt),
+		word(e.TokenID))
 	return err
 }

@@ -72,7 +72,7 @@ func TestJoinAgain(t *testing.T) {
 		open, err := s.Unsettled(t.Context(), enroll.Ending{}, 10)
 		must(t, err)
 		wantOpen := []enroll.Ending{{
-			Device: want.ID, Epoch: 1, Cause: enroll.Replaced, Reason: "the device enrolled again", EndedAt: noon,
+			Device: want.ID, Epoch: 1, Cause: enroll.Replaced, Reason: "the device enrolled again", EndedAt: noon, TokenID: k.ID,
 		}}
 		if diff := cmp.Diff(wantOpen, open); diff != "" {
 			t.Errorf("unsettled (-want +got):\n%s", diff)

@@ -19,15 +19,20 @@ import (
 	"ringfence/migrations"
 )
 
-// beforeRoles is the last schema whose administrators have no role.
-const beforeRoles = 6
+// beforeRoles is the last schema whose administrators have no role, and
+// beforeForgetting the last whose tokens keep their users.
+const (
+	beforeRoles      = 6
+	beforeForgetting = 10
+)
 
 // olderAdministrator is one of that schema.
 const olderAdministrator = `INSERT INTO enroll_administrators (serial, name, key_hash, created_at, created_by, expires_at)
 VALUES ('c1', 'alice', %s, 7, 'server', 9)`
 
-// older makes a database of the schema before roles, with one administrator.
-func older(t *testing.T, d sqldb.Dialect) string {
+// older makes a database of an older schema, with what the statement puts in: a
+// hash stands for %s.
+func older(t *testing.T, d sqldb.Dialect, version int64, statement string) string {
 	t.Helper()
 	dsn := dbtest.DSN(t, d)
 	driver, name, dialect, folder, hash := "sqlite", strings.TrimPrefix(dsn, "sqlite:"), goose.DialectSQLite3, migrations.SQLite, "zeroblob(32)"
@@ -49,9 +54,9 @@ func older(t *testing.T, d sqldb.Dialect) string {
 	must(t, err)
 	p, err := goose.NewProvider(dialect, pool, files, goose.WithDisableGlobalRegistry(true))
 	must(t, err)
-	_, err = p.UpTo(t.Context(), beforeRoles)
+	_, err = p.UpTo(t.Context(), version)
 	must(t, err)
-	run(strings.Replace(olderAdministrator, "%s", hash, 1))
+	run(strings.ReplaceAll(statement, "%s", hash))
 	return dsn
 }
 
@@ -60,7 +65,7 @@ func older(t *testing.T, d sqldb.Dialect) string {
 func TestOlderAdministrators(t *testing.T) {
 	for _, d := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		t.Run(string(d), func(t *testing.T) {
-			db := dbtest.Open(t, older(t, d))
+			db := dbtest.Open(t, older(t, d, beforeRoles, olderAdministrator))
 			s := enrolldb.New(db)
 			want := []enroll.Administrator{{
 				Serial: "c1", Appointment: enroll.Appointment{Name: "alice", Role: identity.Owner, Person: "alice"},
@@ -87,6 +92,28 @@ func TestOlderAdministrators(t *testing.T) {
 				if err == nil {
 					t.Errorf("a credential is changed: %s", change)
 				}
+			}
+		})
+	}
+}
+
+// olderPurge is a device that was purged when tokens kept their users.
+const olderPurge = `INSERT INTO enroll_tokens (id, lookup, secret_hash, description, ownership, mode, group_name, user_name,
+	max_uses, uses, created_at, created_by, expires_at, request_key, request_hash)
+VALUES ('t1', '000000000000', %s, '', 'personal', 'work-profile', 'sales', 'maria', 1, 1, 1, 'server', 9, 'k', %s);
+INSERT INTO enroll_devices (id, version, created_at, epoch, state, ownership, mode, group_name, user_name, token_id,
+	platform, model, os_version, enrolled_at, ended_at, serial, expires_at, deleted_at, deleted_by, purged_at)
+VALUES ('d1', 4, 1, 1, 'left', 'personal', 'work-profile', 'sales', '', 't1', 'android', '', '', 1, 2, 'c1', 9, 2, 'server', 2);
+INSERT INTO enroll_endings (device_id, epoch, cause, reason, ended_at, settled_at) VALUES ('d1', 1, 'left', '', 2, 2);`
+
+func TestOlderPurge(t *testing.T) {
+	for _, d := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
+		t.Run(string(d), func(t *testing.T) {
+			s := enrolldb.New(dbtest.Open(t, older(t, d, beforeForgetting, olderPurge)))
+			got, err := s.Forgettable(t.Context(), noon, "", 9)
+			must(t, err)
+			if diff := cmp.Diff([]string{"t1"}, got); diff != "" {
+				t.Errorf("forgettable (-want +got):\n%s", diff)
 			}
 		})
 	}

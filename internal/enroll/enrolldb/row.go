@@ -188,15 +188,20 @@ type endingRow struct {
 	Cause    string
 	Reason   string
 	EndedAt  int64
+	TokenID  *string
 }
 
 func (endingRow) TableName() string { return "enroll_endings" }
 
 func (r endingRow) ending() enroll.Ending {
-	return enroll.Ending{
+	e := enroll.Ending{
 		Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch),
 		Cause: enroll.State(r.Cause), Reason: r.Reason, EndedAt: fromMicros(r.EndedAt),
 	}
+	if r.TokenID != nil {
+		e.TokenID = *r.TokenID
+	}
+	return e
 }
 
 // joinChain writes certificates one after the other: DER says where each ends.

@@ -37,6 +37,11 @@ func (s *Store) Save(ctx context.Context, c enroll.Change) error {
 				return err
 			}
 		}
+		if d.Purged() {
+			if err := forgetEpochs(tx, d); err != nil {
+				return err
+			}
+		}
 		return tx.Record(c.Entry)
 	})
 	return moved(err)

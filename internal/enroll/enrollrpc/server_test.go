@@ -62,6 +62,7 @@ func newEdge(t *testing.T) edge {
 		Tokens: store, Devices: store, Fleet: store, Enrolments: store, Administrators: store,
 		Authority: &authority{}, Bell: &bell.Bell{},
 		Settle:  func(context.Context, device.ID, device.Epoch, string) error { return nil },
+		Forget:  func(context.Context, device.ID, device.Epoch) error { return nil },
 		Pending: func(context.Context, device.ID, device.Epoch) (bool, error) { return waiting.Load(), nil },
 		Now:     dbtest.Now, NewID: func() string { return fmt.Sprintf("%032x", ids.Add(1)) }, Random: rand.Reader,
 	})

@@ -74,6 +74,8 @@ func (f *fleet) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.App
 
 func (f *fleet) Approvers(context.Context, string) (int, error) { return 1, nil }
 
+func (f *fleet) Revoked(context.Context, string) (bool, error) { return false, nil }
+
 func (f *fleet) End(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error {
 	if err := f.leave(id, epoch); err != nil {
 		return err

@@ -75,6 +75,8 @@ func (o *office) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.Ap
 
 func (o *office) Approvers(context.Context, string) (int, error) { return o.approvers, nil }
 
+func (o *office) Revoked(context.Context, string) (bool, error) { return false, nil }
+
 func (o *office) End(_ context.Context, id device.ID, _ device.Epoch, _ string) error {
 	f := o.devices[id]
 	f.Enrolled = false
