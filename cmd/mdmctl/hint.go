@@ -23,6 +23,7 @@ var hintOfReason = map[string]string{
 	"USER_WIPE_STANDS":         "see mdmctl get requests --kind user-wipe; mdmctl lift user-wipe ID ends the one that stands",
 	"BUDGET_EXHAUSTED":         "mdmctl get limits shows what is spent, and how long a credential is new; more takes a second person (mdmctl set limits), or time",
 	"BREAKER_OPEN":             "mdmctl get limits says why; an owner lets what is paused go on (mdmctl resume wipes) or cancels it (mdmctl cancel all-wipes)",
+	"ASKER_REVOKED":            "the request is void: run the command again with a credential that works, if it is still wanted",
 	"BREAKER_CLOSED":           "nothing is paused: see mdmctl get limits",
 	"BREAKER_REOPENED":         "look at why it opened (mdmctl get limits); what waited is void, and has to be asked for anew",
 	"LIMITS_CHANGED":           "somebody changed the limits since: look at them again (mdmctl get limits); what waited is void, and has to be asked for anew",

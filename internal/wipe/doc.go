@@ -51,7 +51,8 @@
 //
 // In full, with "." for no change and refusals in brackets. "Again" is an approval
 // by yet another person, "overtaken" one after the plan, or the limits, have
-// changed; "late" is after the 24 hours:
+// changed, the breaker has opened anew, or the credential that asked was revoked;
+// "late" is after the 24 hours:
 //
 //	               approve     again       overtaken   reject      stop        sweep       lift
 //	waiting        executed    executed    void        rejected    stopped     .           (finished)
@@ -68,7 +69,8 @@
 // executed cancels its orders as far as no device has acknowledged them. A wipe
 // of everything of one person stands until it is lifted: enrolments of that
 // person that come meanwhile get an order too, each its own; what enrols after it
-// was lifted is left alone.
+// was lifted is left alone. If nobody has approved it, it ends with the credential
+// that asked for it.
 //
 // # Who may, and how much
 //

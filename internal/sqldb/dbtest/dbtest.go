@@ -8,7 +8,6 @@ package dbtest
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -46,11 +45,11 @@ func Two(t *testing.T, run func(t *testing.T, a, b *sqldb.DB)) {
 	})
 }
 
-// DSN names a fresh database. A SQLite file is made by the first who opens it.
+// DSN names a fresh, migrated database.
 func DSN(tb testing.TB, d sqldb.Dialect) string {
 	tb.Helper()
 	if d == sqldb.SQLite {
-		return "sqlite:" + filepath.Join(tb.TempDir(), "mdm.db")
+		return sqlite(tb)
 	}
 	cluster := os.Getenv(Env)
 	switch {
