@@ -161,8 +161,8 @@ func factsForWipe(r enroll.Device) wipe.Facts {
 // peopleForWipe is enroll's administrators in wipe's words.
 type peopleForWipe struct{ enroll *enroll.Service }
 
-func (p peopleForWipe) Approvers(ctx context.Context, besides string) (int, error) {
-	return p.enroll.Approvers(ctx, besides)
+func (p peopleForWipe) Approvers(ctx context.Context, besides string, groups []string) (int, error) {
+	return p.enroll.Approvers(ctx, besides, groups)
 }
 
 func (p peopleForWipe) Revoked(ctx context.Context, credential string) (bool, error) {

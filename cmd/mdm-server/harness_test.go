@@ -61,7 +61,6 @@ type installation struct {
 // configuration of its servers.
 func install(tb testing.TB, dsn string, tune func(*Config)) *installation {
 	tb.Helper()
-	seed(tb, dsn)
 	return &installation{data: filepath.Join(tb.TempDir(), "data"), dsn: dsn, tune: tune, clock: new(clock)}
 }
 

@@ -34,6 +34,7 @@ var hintOfReason = map[string]string{
 	"REQUEST_EXPIRED":          "nobody approved it in time: have it asked for again",
 	"AUDIT_LOG_BROKEN":         "the database was changed or restored: see docs/audit.md, and compare with an export",
 	"TOO_MANY_CALLS":           "wait a moment and repeat",
+	"TOO_MANY_REQUESTS":        "a hundred requests of one person a day may need a second person: stop what is not wanted, and ask for several devices at once",
 	"CERTIFICATE_EXPIRED":      "the credential of this context has expired: have an administrator make a new one",
 }
 

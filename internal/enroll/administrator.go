@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"slices"
 	"time"
 
 	"ringfence/internal/identity"
@@ -37,4 +38,13 @@ func (a Administrator) Caller() (identity.Caller, error) {
 // works reports whether the certificate lets the administrator in.
 func (a Administrator) works(now time.Time) bool {
 	return a.RevokedAt.IsZero() && now.Before(a.ExpiresAt)
+}
+
+// reaches reports whether the certificate covers all of the groups; nil is every
+// group there is.
+func (a Administrator) reaches(groups []string) bool {
+	if a.Groups == nil {
+		return true
+	}
+	return groups != nil && !slices.ContainsFunc(groups, func(g string) bool { return !slices.Contains(a.Groups, g) })
 }

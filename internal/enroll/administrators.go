@@ -69,16 +69,17 @@ func (s *Service) HasAdministrators(ctx context.Context) (bool, error) {
 }
 
 // Approvers counts who could let go what that person asks for: the other
-// persons who hold a credential that works and whose role may approve. Several
-// credentials of one person count once.
-func (s *Service) Approvers(ctx context.Context, besides string) (int, error) {
+// persons who hold a credential that works, whose role may approve and which
+// reaches all of the groups; nil is every group there is. Several credentials of
+// one person count once.
+func (s *Service) Approvers(ctx context.Context, besides string, groups []string) (int, error) {
 	all, err := s.c.Administrators.ListAdministrators(ctx)
 	if err != nil {
 		return 0, err
 	}
 	now, persons := s.clock(), make(map[string]bool)
 	for _, a := range all {
-		if a.Person != besides && a.Role.May(identity.Approve) && a.works(now) {
+		if a.Person != besides && a.Role.May(identity.Approve) && a.works(now) && a.reaches(groups) {
 			persons[a.Person] = true
 		}
 	}

@@ -90,7 +90,7 @@ func TestApprovers(t *testing.T) {
 		}
 		want := func(n int, besides string) {
 			t.Helper()
-			if got, err := r.Approvers(t.Context(), besides); err != nil || got != n {
+			if got, err := r.Approvers(t.Context(), besides, nil); err != nil || got != n {
 				t.Errorf("besides %s: %d, %v; want %d", besides, got, err, n)
 			}
 		}

@@ -56,7 +56,11 @@ func (s *Service) Hint(ctx context.Context, r Request) (string, error) {
 	case r.State != Waiting:
 		return "", nil
 	}
-	n, err := s.people.Approvers(ctx, r.By.Person)
+	groups := r.Groups
+	if !r.Kind.bounded() {
+		groups = nil
+	}
+	n, err := s.people.Approvers(ctx, r.By.Person, groups)
 	return Hint(r, n), err
 }
 

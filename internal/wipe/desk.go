@@ -47,6 +47,9 @@ type Desk struct {
 	// Orders are those that the Matter asks for, each once, by device and
 	// sequence.
 	Orders []Order
+	// Asked counts the person's requests of the last day that needed a second
+	// person, whatever became of them.
+	Asked int
 	// Alerted is whether the person's exhausted budget was recorded within the
 	// last hour.
 	Alerted bool

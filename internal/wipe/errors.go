@@ -48,6 +48,8 @@ var (
 	ErrSelfApproval = fault.New(fault.Denied, "SELF_APPROVAL", "a request is approved by another person than asked for it, whichever credential is used")
 	// ErrBudget: a budget is exhausted.
 	ErrBudget = fault.New(fault.Refused, "BUDGET_EXHAUSTED", "the budget for wipes is exhausted")
+	// ErrTooManyRequests: approvers are not to be tired out.
+	ErrTooManyRequests = fault.New(fault.Refused, "TOO_MANY_REQUESTS", "too many requests of one person needed a second person within a day: wait, or ask for more devices at once")
 	// ErrBreakerOpen: everything pending is paused and nothing new is taken.
 	ErrBreakerOpen = fault.New(fault.Refused, "BREAKER_OPEN",
 		"too much of the fleet got orders in a short time, and all of it is paused: an owner closes the breaker, with a second person's approval")

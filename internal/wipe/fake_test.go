@@ -133,7 +133,7 @@ func (w *world) Unsynced(_ context.Context, ids []device.ID) (map[device.ID][]Ap
 	return found, nil
 }
 
-func (w *world) Approvers(_ context.Context, besides string) (int, error) {
+func (w *world) Approvers(_ context.Context, besides string, _ []string) (int, error) {
 	return len(slices.DeleteFunc(slices.Clone(w.persons), func(p string) bool { return p == besides })), nil
 }
 

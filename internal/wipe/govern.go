@@ -49,7 +49,7 @@ func (s *Service) Governance(ctx context.Context) (Governance, error) {
 			return Governance{}, err
 		}
 	}
-	g.Approvers, err = s.people.Approvers(ctx, by.Person)
+	g.Approvers, err = s.people.Approvers(ctx, by.Person, identity.From(ctx).Groups)
 	return g, err
 }
 
@@ -139,8 +139,10 @@ func (s *Service) govern(ctx context.Context, r Request, g Governing, d Desk) (B
 		if g.Limits.Version != d.Limits.Version {
 			return Booking{}, ErrLimitsChanged
 		}
-		looser, _ := d.Limits.changes(*g.Limits)
-		r.Kind, r.Limits, r.Needs = ChangeLimits, g.Limits, looser
+		r.Kind, r.Limits = ChangeLimits, g.Limits
+		if looser, tighter := d.Limits.changes(*g.Limits); len(looser) > 0 {
+			r.Needs = append(looser, tighter...) // whoever approves sees all of it
+		}
 	case g.Lease != nil:
 		lease := *g.Lease
 		r.Kind, r.Lease = ChangeLease, &lease
@@ -155,6 +157,9 @@ func (s *Service) govern(ctx context.Context, r Request, g Governing, d Desk) (B
 	}
 	if len(r.Needs) == 0 {
 		return s.settleMatter(ctx, r, d)
+	}
+	if d.Asked >= MaxAsked {
+		return Booking{}, ErrTooManyRequests
 	}
 	r.ExpiresAt = now.Add(RequestLifetime)
 	return Booking{Request: &r, Entries: []audit.Entry{asked(ctx, r)}}, nil

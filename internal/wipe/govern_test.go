@@ -53,7 +53,9 @@ func TestLimitsTightenAtOnceAndLoosenByTwo(t *testing.T) {
 	loose := want
 	loose.PersonDay, loose.CoolingOff, loose.QuorumAbove = 4, time.Hour, 50
 	r = w.governs(alice(t), t, Governing{Limits: &loose})
-	if diff := cmp.Diff([]string{"quorum_above from 5 to 50"}, r.Needs); diff != "" || r.State != Waiting || w.store.limits != want {
+	if diff := cmp.Diff([]string{
+		"quorum_above from 5 to 50", "person_per_day from 5 to 4", "cooling_off from 10m0s to 1h0m0s",
+	}, r.Needs); diff != "" || r.State != Waiting || w.store.limits != want {
 		t.Errorf("looser: %s, limits %+v (-want +got):\n%s", r.State, w.store.limits, diff)
 	}
 	if !r.ExpiresAt.Equal(monday.Add(RequestLifetime)) {

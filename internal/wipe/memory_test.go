@@ -208,6 +208,11 @@ func (m *memory) lay(matter Matter) Desk {
 		return cmp.Or(cmp.Compare(a.Device, b.Device), cmp.Compare(a.Sequence, b.Sequence))
 	})
 	at, alerted := m.alerts[matter.Person]
+	for _, r := range m.requests {
+		if matter.Key != "" && r.By.Person == matter.Person && !r.ExpiresAt.IsZero() && r.CreatedAt.After(matter.Now.Add(-24*time.Hour)) {
+			d.Asked++
+		}
+	}
 	d.Alerted = alerted && matter.Now.Before(at.Add(time.Hour))
 	return d
 }

@@ -47,6 +47,9 @@ func (s *Service) open(ctx context.Context, op opening, d Desk) (Booking, error)
 	}
 	r.Groups = slices.Compact(slices.Sorted(slices.Values(r.Groups)))
 	if len(r.Needs) > 0 {
+		if d.Asked >= MaxAsked {
+			return Booking{}, ErrTooManyRequests
+		}
 		r.ExpiresAt = now.Add(RequestLifetime)
 		return Booking{Request: &r, Entries: []audit.Entry{asked(ctx, r)}}, nil
 	}

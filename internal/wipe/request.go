@@ -63,6 +63,11 @@ func RequestStates() []RequestState {
 	return []RequestState{Waiting, Executed, Rejected, RequestEnd, Stopped, Void}
 }
 
+// MaxAsked bounds how many requests of one person may wait for a second person
+// within a day. Each is told to all who could approve, who must not get used to
+// saying yes.
+const MaxAsked = 100
+
 // RequestLifetime is how long a request waits for a second person.
 const RequestLifetime = 24 * time.Hour
 

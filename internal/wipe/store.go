@@ -114,8 +114,9 @@ type Apps interface {
 
 // People knows the administrators.
 type People interface {
-	// Approvers counts the other persons who could approve.
-	Approvers(ctx context.Context, besides string) (int, error)
+	// Approvers counts the other persons who could approve what concerns these
+	// groups; nil is what concerns everybody.
+	Approvers(ctx context.Context, besides string, groups []string) (int, error)
 	// Revoked reports whether the credential with that serial number was revoked;
 	// so is one that nobody knows.
 	Revoked(ctx context.Context, credential string) (bool, error)

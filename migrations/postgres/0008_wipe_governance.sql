@@ -82,6 +82,8 @@ CREATE TABLE wipe_requests (
 CREATE INDEX wipe_requests_created ON wipe_requests (created_at, id);
 CREATE INDEX wipe_requests_state ON wipe_requests (state, created_at, id);
 CREATE INDEX wipe_requests_kind ON wipe_requests (kind, created_at, id);
+-- How often one person needed another within a day.
+CREATE INDEX wipe_requests_asked ON wipe_requests (person, created_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX wipe_requests_waiting ON wipe_requests (expires_at, id) WHERE state = 'waiting';
 -- One standing wipe of a person is enough.
 CREATE UNIQUE INDEX wipe_requests_standing ON wipe_requests (user_name)

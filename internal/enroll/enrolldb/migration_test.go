@@ -35,6 +35,7 @@ VALUES ('c1', 'alice', %s, 7, 'server', 9)`
 func older(t *testing.T, d sqldb.Dialect, version int64, statement string) string {
 	t.Helper()
 	dsn := dbtest.DSN(t, d)
+	dbtest.Remove(t, dsn)
 	driver, name, dialect, folder, hash := "sqlite", strings.TrimPrefix(dsn, "sqlite:"), goose.DialectSQLite3, migrations.SQLite, "zeroblob(32)"
 	if d == sqldb.Postgres {
 		driver, name, dialect, folder, hash = "pgx", dsn, goose.DialectPostgres, migrations.Postgres, `decode(repeat('00', 32), 'hex')`
@@ -45,10 +46,6 @@ func older(t *testing.T, d sqldb.Dialect, version int64, statement string) strin
 	run := func(text string) {
 		_, err := pool.ExecContext(t.Context(), text)
 		must(t, err)
-	}
-	if d == sqldb.Postgres {
-		run(`DROP SCHEMA public CASCADE`)
-		run(`CREATE SCHEMA public`)
 	}
 	files, err := fs.Sub(migrations.Files, folder)
 	must(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -28,6 +29,22 @@ var schema = sync.OnceValues(func() ([]byte, error) {
 	}
 	return os.ReadFile(path)
 })
+
+// Remove takes away the schema of a database that DSN made, for tests that make
+// an older one.
+func Remove(tb testing.TB, dsn string) {
+	tb.Helper()
+	path, isFile := strings.CutPrefix(dsn, "sqlite:")
+	var err error
+	if isFile {
+		err = os.Remove(path)
+	} else {
+		err = onCluster(dsn, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`)
+	}
+	if err != nil {
+		tb.Fatalf("remove the schema: %v", err)
+	}
+}
 
 // sqlite makes a migrated SQLite file in the test's folder.
 func sqlite(tb testing.TB) string {

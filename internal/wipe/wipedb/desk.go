@@ -200,7 +200,7 @@ func (s *Store) Survey(ctx context.Context, m wipe.Matter) (wipe.Desk, error) {
 // desk lays out what the matter asks for.
 func desk(db *gorm.DB, m wipe.Matter) (wipe.Desk, error) {
 	var d wipe.Desk
-	var errs [9]error
+	var errs [10]error
 	d.Limits, errs[0] = limitsOf(db)
 	d.Breaker, errs[1] = breakerOf(db)
 	d.Leases, errs[2] = leasesOf(db)
@@ -212,6 +212,9 @@ func desk(db *gorm.DB, m wipe.Matter) (wipe.Desk, error) {
 	}
 	if m.Key != "" {
 		d.Repeated, errs[5] = requestOf(db.Where("actor = ? AND request_key = ?", m.By, m.Key), db)
+	}
+	if m.Key != "" && m.Person != "" {
+		d.Asked, errs[9] = askedBy(db, m)
 	}
 	if m.Request != "" {
 		d.Request, errs[6] = requestOf(db.Where("id = ?", string(m.Request)), db)

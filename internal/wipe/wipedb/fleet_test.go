@@ -72,7 +72,7 @@ func (f *fleet) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.App
 	return nil, nil
 }
 
-func (f *fleet) Approvers(context.Context, string) (int, error) { return 1, nil }
+func (f *fleet) Approvers(context.Context, string, []string) (int, error) { return 1, nil }
 
 func (f *fleet) Revoked(context.Context, string) (bool, error) { return false, nil }
 

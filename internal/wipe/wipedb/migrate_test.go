@@ -35,6 +35,7 @@ receipt_finished_at, receipt_packages, receipt_files, receipt_bytes, receipt_key
 func older(t *testing.T, d sqldb.Dialect) (dsn string, orders, proofs [][]any) {
 	t.Helper()
 	dsn = dbtest.DSN(t, d)
+	dbtest.Remove(t, dsn)
 	driver, name, dialect, folder := "sqlite", strings.TrimPrefix(dsn, "sqlite:"), goose.DialectSQLite3, migrations.SQLite
 	if d == sqldb.Postgres {
 		driver, name, dialect, folder = "pgx", dsn, goose.DialectPostgres, migrations.Postgres
@@ -55,9 +56,6 @@ func older(t *testing.T, d sqldb.Dialect) (dsn string, orders, proofs [][]any) {
 				t.Fatalf("%s: %v", text, err)
 			}
 		}
-	}
-	if d == sqldb.Postgres {
-		must(`DROP SCHEMA public CASCADE`, `CREATE SCHEMA public`)
 	}
 	files, err := fs.Sub(migrations.Files, folder)
 	if err != nil {

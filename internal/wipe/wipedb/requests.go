@@ -163,3 +163,11 @@ func (s *Store) StandingWipes(ctx context.Context, after wipe.RequestID, limit i
 func standing(db *gorm.DB) *gorm.DB {
 	return db.Where("kind = ? AND state = ? AND lifted_at IS NULL", string(wipe.UserWipe), string(wipe.Executed))
 }
+
+// askedBy counts what the person asked for within a day that needed another one.
+func askedBy(db *gorm.DB, m wipe.Matter) (int, error) {
+	var n int64
+	err := db.Model(&requestRow{}).Where("person = ? AND expires_at IS NOT NULL AND created_at > ?",
+		m.Person, m.Now.Add(-24*time.Hour).UnixMicro()).Count(&n).Error
+	return int(n), err
+}

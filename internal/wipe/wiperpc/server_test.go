@@ -73,7 +73,7 @@ func (o *office) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.Ap
 	return o.unsynced, nil
 }
 
-func (o *office) Approvers(context.Context, string) (int, error) { return o.approvers, nil }
+func (o *office) Approvers(context.Context, string, []string) (int, error) { return o.approvers, nil }
 
 func (o *office) Revoked(context.Context, string) (bool, error) { return false, nil }
 

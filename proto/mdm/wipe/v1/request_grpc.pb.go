@@ -57,8 +57,8 @@ type WipeRequestServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND, PERMISSION_DENIED with
 	// reason ROLE_MAY_NOT, FAILED_PRECONDITION with reason NOTHING_TO_WIPE,
-	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
-	// reason PLAN_CHANGED (plan again) or REQUEST_KEY_REUSED.
+	// BREAKER_OPEN, BUDGET_EXHAUSTED or TOO_MANY_REQUESTS (a hundred of one person a
+	// day may need a second one), ABORTED with reason PLAN_CHANGED (plan again) or REQUEST_KEY_REUSED.
 	//
 	// Caller: an administrator.
 	CreateWipes(ctx context.Context, in *CreateWipesRequest, opts ...grpc.CallOption) (*CreateWipesResponse, error)
@@ -67,7 +67,8 @@ type WipeRequestServiceClient interface {
 	// the enrolment it found, and one that ends without an act is given again.
 	// Safe to retry with the same request key.
 	//
-	// Errors: as CreateWipes, and FAILED_PRECONDITION with reason
+	// Errors: as CreateWipes, PERMISSION_DENIED with reason OUT_OF_SCOPE (a person
+	// may have devices in any group), and FAILED_PRECONDITION with reason
 	// USER_WIPE_STANDS: one stands for this person already.
 	//
 	// Caller: an administrator.
@@ -95,11 +96,12 @@ type WipeRequestServiceClient interface {
 	// ApproveRequest says yes, and executes the request at once. Safe to retry:
 	// one that the caller has approved stays so.
 	//
-	// Errors: NOT_FOUND, PERMISSION_DENIED with reason ROLE_MAY_NOT or
+	// Errors: NOT_FOUND, PERMISSION_DENIED with reason ROLE_MAY_NOT, OUT_OF_SCOPE or
 	// SELF_APPROVAL (it is the caller's own, with whichever credential),
 	// FAILED_PRECONDITION with reason REQUEST_FINISHED, REQUEST_EXPIRED,
-	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
-	// reason PLAN_CHANGED: the request is void.
+	// BREAKER_OPEN, BREAKER_CLOSED or BUDGET_EXHAUSTED. The request is void after
+	// FAILED_PRECONDITION with reason ASKER_REVOKED or USER_WIPE_STANDS, and after
+	// ABORTED with reason PLAN_CHANGED, LIMITS_CHANGED or BREAKER_REOPENED.
 	//
 	// Caller: an administrator.
 	ApproveRequest(ctx context.Context, in *ApproveRequestRequest, opts ...grpc.CallOption) (*ApproveRequestResponse, error)
@@ -347,8 +349,8 @@ type WipeRequestServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND, PERMISSION_DENIED with
 	// reason ROLE_MAY_NOT, FAILED_PRECONDITION with reason NOTHING_TO_WIPE,
-	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
-	// reason PLAN_CHANGED (plan again) or REQUEST_KEY_REUSED.
+	// BREAKER_OPEN, BUDGET_EXHAUSTED or TOO_MANY_REQUESTS (a hundred of one person a
+	// day may need a second one), ABORTED with reason PLAN_CHANGED (plan again) or REQUEST_KEY_REUSED.
 	//
 	// Caller: an administrator.
 	CreateWipes(context.Context, *CreateWipesRequest) (*CreateWipesResponse, error)
@@ -357,7 +359,8 @@ type WipeRequestServiceServer interface {
 	// the enrolment it found, and one that ends without an act is given again.
 	// Safe to retry with the same request key.
 	//
-	// Errors: as CreateWipes, and FAILED_PRECONDITION with reason
+	// Errors: as CreateWipes, PERMISSION_DENIED with reason OUT_OF_SCOPE (a person
+	// may have devices in any group), and FAILED_PRECONDITION with reason
 	// USER_WIPE_STANDS: one stands for this person already.
 	//
 	// Caller: an administrator.
@@ -385,11 +388,12 @@ type WipeRequestServiceServer interface {
 	// ApproveRequest says yes, and executes the request at once. Safe to retry:
 	// one that the caller has approved stays so.
 	//
-	// Errors: NOT_FOUND, PERMISSION_DENIED with reason ROLE_MAY_NOT or
+	// Errors: NOT_FOUND, PERMISSION_DENIED with reason ROLE_MAY_NOT, OUT_OF_SCOPE or
 	// SELF_APPROVAL (it is the caller's own, with whichever credential),
 	// FAILED_PRECONDITION with reason REQUEST_FINISHED, REQUEST_EXPIRED,
-	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
-	// reason PLAN_CHANGED: the request is void.
+	// BREAKER_OPEN, BREAKER_CLOSED or BUDGET_EXHAUSTED. The request is void after
+	// FAILED_PRECONDITION with reason ASKER_REVOKED or USER_WIPE_STANDS, and after
+	// ABORTED with reason PLAN_CHANGED, LIMITS_CHANGED or BREAKER_REOPENED.
 	//
 	// Caller: an administrator.
 	ApproveRequest(context.Context, *ApproveRequestRequest) (*ApproveRequestResponse, error)
