@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -30,7 +31,12 @@ func TestRevocationReachesThePhone(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- v.agent.Run(running) }()
-		defer func() { stop(); _ = <-ended }()
+		defer func() {
+			stop()
+			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}()
 
 		a.apply(t, mainPolicy(t, s))
 		settles(t, a, v.id, compliancev1.Standing_STANDING_COMPLIANT)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ringfence/internal/audit"
@@ -141,7 +142,7 @@ func (s *Service) govern(ctx context.Context, r Request, g Governing, d Desk) (B
 		}
 		r.Kind, r.Limits = ChangeLimits, g.Limits
 		if looser, tighter := d.Limits.changes(*g.Limits); len(looser) > 0 {
-			r.Needs = append(looser, tighter...) // whoever approves sees all of it
+			r.Needs = slices.Concat(looser, tighter) // whoever approves sees all of it
 		}
 	case g.Lease != nil:
 		lease := *g.Lease
