@@ -27,6 +27,7 @@ const beforeTheLog = 4
 func older(t *testing.T, d sqldb.Dialect, n int) string {
 	t.Helper()
 	dsn := dbtest.DSN(t, d)
+	dbtest.Remove(t, dsn)
 	driver, name, dialect, folder := "sqlite", strings.TrimPrefix(dsn, "sqlite:"), goose.DialectSQLite3, migrations.SQLite
 	if d == sqldb.Postgres {
 		driver, name, dialect, folder = "pgx", dsn, goose.DialectPostgres, migrations.Postgres
@@ -44,10 +45,6 @@ func older(t *testing.T, d sqldb.Dialect, n int) string {
 		if _, err := pool.ExecContext(t.Context(), text); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-	}
-	if d == sqldb.Postgres {
-		must(`DROP SCHEMA public CASCADE`)
-		must(`CREATE SCHEMA public`)
 	}
 	files, err := fs.Sub(migrations.Files, folder)
 	if err != nil {

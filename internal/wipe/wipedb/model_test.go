@@ -3,8 +3,10 @@ package wipedb
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -77,6 +79,7 @@ type model struct {
 // TestModel plays random stories of administrators, a phone, time, crashes,
 // re-enrolments and the breaker, and compares with the notebook after each step.
 func TestModel(t *testing.T) {
+	stories(t, 30)
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		now, f, runs := monday, new(fleet), 0
 		service := f.serve(db, func() time.Time { return now })
@@ -108,6 +111,26 @@ func TestModel(t *testing.T) {
 			})
 		})
 	})
+}
+
+// stories bounds how many stories rapid plays, each of which takes seconds under
+// the race detector; -rapid.checks says otherwise.
+func stories(t *testing.T, n int) {
+	t.Helper()
+	const name = "rapid.checks"
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == name })
+	if chosen {
+		return
+	}
+	before := flag.Lookup(name).Value.String()
+	set := func(value string) {
+		if err := flag.Lookup(name).Value.Set(value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(strconv.Itoa(n))
+	t.Cleanup(func() { set(before) })
 }
 
 // tidy ends everything, so that the next story's sweeps find only their own.
