@@ -131,7 +131,10 @@ func (h *handset) saw(j agentwipe.Journal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range j.Past {
-		h.phases[e.OrderID] = e.Phase
+		// One that was put back and came again is in the past, too.
+		if j.Current == nil || e.OrderID != j.Current.OrderID {
+			h.phases[e.OrderID] = e.Phase
+		}
 	}
 	if c := j.Current; c != nil {
 		if c.Phase == agentwipe.Acknowledged && h.phases[c.OrderID] != agentwipe.Acknowledged {
