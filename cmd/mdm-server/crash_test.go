@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	crashes     = 50
+	crashes     = 25 // on each database
 	crashPhones = 20
 )
 

@@ -20,7 +20,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes its time")
 	}
-	o := chaos.Options{Duration: 10 * time.Second, Phones: 40, Seed: uint64(time.Now().UnixNano()), Now: time.Now}
+	o := chaos.Options{Duration: 5 * time.Second, Phones: 20, Seed: uint64(time.Now().UnixNano()), Now: time.Now}
 	out := t.Output()
 	if text := os.Getenv("CHAOS_DURATION"); text != "" {
 		var err error

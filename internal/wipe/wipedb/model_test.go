@@ -79,7 +79,7 @@ type model struct {
 // TestModel plays random stories of administrators, a phone, time, crashes,
 // re-enrolments and the breaker, and compares with the notebook after each step.
 func TestModel(t *testing.T) {
-	stories(t, 30)
+	stories(t, 20)
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		now, f, runs := monday, new(fleet), 0
 		service := f.serve(db, func() time.Time { return now })
