@@ -187,6 +187,12 @@ func TestWholeDevice(t *testing.T) {
 		}
 		_, err := ask(a, personal, true)
 		wantStatus(t, "a personal phone", err, codes.NotFound, "DEVICE_UNKNOWN")
+		_, err = a.company.PlanWholeDevice(ctx, &wipev1.PlanWholeDeviceRequest{CompanyDeviceId: personal.id})
+		wantStatus(t, "a plan for a personal phone", err, codes.NotFound, "DEVICE_UNKNOWN")
+		plan := must[*wipev1.PlanWholeDeviceResponse](t)(a.company.PlanWholeDevice(ctx, &wipev1.PlanWholeDeviceRequest{CompanyDeviceId: work.id}))
+		if !plan.GetPersonalSide() || len(plan.GetPlan().GetRemoves()) == 0 || len(plan.GetPlan().GetNeeds()) == 0 {
+			t.Errorf("the plan for a phone with a personal side is %v", plan)
+		}
 		_, err = ask(a, work, false)
 		wantStatus(t, "a personal side that nobody thought of", err, codes.FailedPrecondition, "PERSONAL_SIDE_WOULD_GO")
 		_, err = ask(s.colleague(t, "desk", identity.HelpDesk), kiosk, false)

@@ -110,6 +110,7 @@ func adminRules() rpc.Rules {
 		wipev1.WipeRequestService_SetLease_FullMethodName:               everywhere(govern),
 		wipev1.WipeRequestService_ListLeases_FullMethodName:             admins(view),
 		wipev1.WipeRequestService_GetLeaseStatus_FullMethodName:         admins(view),
+		wipev1.CompanyDeviceAdminService_PlanWholeDevice_FullMethodName: admins(view),
 		wipev1.CompanyDeviceAdminService_WipeWholeDevice_FullMethodName: admins(wipe),
 
 		auditv1.AuditService_ListEntries_FullMethodName:         everywhere(view),

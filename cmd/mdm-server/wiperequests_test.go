@@ -118,8 +118,9 @@ func callRequests(t *testing.T, s *server, a, b *admin) {
 
 	kiosk := s.company(t, enrollv1.Mode_MODE_DEDICATED)
 	whole := func() *wipev1.WipeRequest {
+		plan := must[*wipev1.PlanWholeDeviceResponse](t)(a.company.PlanWholeDevice(ctx, &wipev1.PlanWholeDeviceRequest{CompanyDeviceId: kiosk.id}))
 		return must[*wipev1.WipeWholeDeviceResponse](t)(a.company.WipeWholeDevice(ctx, &wipev1.WipeWholeDeviceRequest{
-			RequestKey: newID(), CompanyDeviceId: kiosk.id, Reason: "a test",
+			RequestKey: newID(), CompanyDeviceId: kiosk.id, Reason: "a test", PlanDigest: plan.GetPlan().GetPlanDigest(),
 		})).GetRequest()
 	}
 	must[*wipev1.RejectRequestResponse](t)(b.requests.RejectRequest(ctx, &wipev1.RejectRequestRequest{Id: whole().GetId(), Reason: "a test"}))

@@ -8,8 +8,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"ringfence/internal/enumname"
-	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -148,53 +146,31 @@ func (d person) order(ctx context.Context, c *client, in consent) (outcome, erro
 }
 
 // wholeDevice sends one phone of the company back to how it left the factory.
-// The server plans nothing for it: the device itself is shown.
 type wholeDevice struct {
 	id           string
 	personalSide bool // it is known that a personal side goes too
 }
 
 func (d wholeDevice) plan(ctx context.Context, c *client, now time.Time) (planned, error) {
-	m, err := getDevice(ctx, c, d.id)
+	r, err := c.company.PlanWholeDevice(ctx, &wipev1.PlanWholeDeviceRequest{CompanyDeviceId: d.id})
 	switch {
 	case err != nil:
-		return planned{}, fmt.Errorf("device %q: %w", d.id, err)
-	case m.GetOwnership() != enrollv1.Ownership_OWNERSHIP_COMPANY:
-		return planned{}, notFoundError{fmt.Errorf("device %q: no such company-owned device: of a personal one nothing goes beyond its work side", d.id)}
-	case hasPersonalSide(m) && !d.personalSide:
+		return planned{}, wrapped(err, "device", d.id)
+	case r.GetPersonalSide() && !d.personalSide:
 		return planned{}, refusedError{fmt.Errorf("device %q: the device has a personal side, which would go too\nhint: %s",
 			d.id, hintOfReason["PERSONAL_SIDE_WOULD_GO"])}
 	}
-	removes := []string{"everything on the device: it goes back to how it left the factory"}
-	if hasPersonalSide(m) {
-		removes = append(removes, "THE PERSONAL SIDE TOO: photos, messages and apps of the person")
-	}
-	r := &wipev1.PlanWipeResponse{
-		DeviceId: m.GetId(), Epoch: m.GetEpoch(), Device: plannedDevice(m), Removes: removes, EndsEnrollment: true,
-		Needs: []string{"a second person: a wipe of a whole device"},
-	}
 	return planned{
-		message: r, epoch: r.GetEpoch(), question: "To ask for this, type the device's id:", typed: d.id,
-		show: func(w io.Writer) error { return writePlan(w, r, now) },
+		message: r.GetPlan(), digest: r.GetPlan().GetPlanDigest(), epoch: r.GetPlan().GetEpoch(),
+		question: "To ask for this, type the device's id:", typed: d.id,
+		show: func(w io.Writer) error { return writePlan(w, r.GetPlan(), now) },
 	}, nil
-}
-
-// hasPersonalSide reports whether somebody keeps a life of their own on the
-// device beside the work profile.
-func hasPersonalSide(m *enrollv1.Device) bool { return m.GetMode() == enrollv1.Mode_MODE_WORK_PROFILE }
-
-// plannedDevice shows a device's record as a plan would.
-func plannedDevice(m *enrollv1.Device) *wipev1.PlannedDevice {
-	return &wipev1.PlannedDevice{
-		DeviceId: m.GetId(), Epoch: m.GetEpoch(), User: m.GetUser(), Group: m.GetGroup(),
-		Ownership: enumname.Of(m.GetOwnership()), Mode: enumname.Of(m.GetMode()), LastContact: m.GetLastSeenAt(),
-	}
 }
 
 func (d wholeDevice) order(ctx context.Context, c *client, in consent) (outcome, error) {
 	r, err := c.company.WipeWholeDevice(ctx, &wipev1.WipeWholeDeviceRequest{
 		RequestKey: requestKey(in.flags.key), CompanyDeviceId: d.id, Reason: in.flags.reason,
-		Epoch: in.epoch, PersonalSide: d.personalSide, Lifetime: in.flags.lifetime(),
+		Epoch: in.epoch, PersonalSide: d.personalSide, PlanDigest: in.digest, Lifetime: in.flags.lifetime(),
 	})
 	return outcome{request: r.GetRequest()}, wrapped(err, "device", d.id)
 }

@@ -144,7 +144,6 @@ func TestUsage(t *testing.T) {
 		"wipe device x --scope relinquish --package a.b --reason y":   "--package goes with --scope app-data",
 		"wipe user":                                "mdmctl wipe user takes one name, not 0",
 		"wipe whole-device x y --reason z":         "mdmctl wipe whole-device takes one name, not 2",
-		"wipe whole-device x --reason z --dry-run": "unknown flag: --dry-run",
 		"reject request x":                         `required flag(s) "reason" not set`,
 		"stop request x":                           `required flag(s) "reason" not set`,
 		"approve request":                          "mdmctl approve request takes one name, not 0",

@@ -144,8 +144,34 @@ func (f *fake) WipeUser(ctx context.Context, r *wipev1.WipeUserRequest) (*wipev1
 	}, p.GetDevices()...)}, nil
 }
 
+// companyDevice finds a device of the company.
+func (f *fake) companyDevice(id string) (*enrollv1.Device, error) {
+	d, err := f.device(id)
+	if err == nil && d.GetOwnership() != enrollv1.Ownership_OWNERSHIP_COMPANY {
+		err = no(codes.NotFound, "no such device: "+id, "DEVICE_UNKNOWN")
+	}
+	return d, err
+}
+
+func (f *fake) PlanWholeDevice(_ context.Context, r *wipev1.PlanWholeDeviceRequest) (*wipev1.PlanWholeDeviceResponse, error) {
+	d, err := f.companyDevice(r.GetCompanyDeviceId())
+	if err != nil {
+		return nil, err
+	}
+	p := f.planned(d)
+	p.Removes = []string{"everything on the device"}
+	personal := d.GetMode() == enrollv1.Mode_MODE_WORK_PROFILE
+	if personal {
+		p.Removes = append(p.Removes, "THE PERSONAL SIDE TOO")
+	}
+	return &wipev1.PlanWholeDeviceResponse{PersonalSide: personal, Plan: &wipev1.PlanWipeResponse{
+		DeviceId: d.GetId(), Epoch: d.GetEpoch(), Removes: p.GetRemoves(), Device: p, Needs: f.needs, EndsEnrollment: true,
+		PlanDigest: digestOf([]*wipev1.PlannedDevice{p}, nil),
+	}}, nil
+}
+
 func (f *fake) WipeWholeDevice(_ context.Context, r *wipev1.WipeWholeDeviceRequest) (*wipev1.WipeWholeDeviceResponse, error) {
-	d, err := f.device(r.GetCompanyDeviceId())
+	d, err := f.companyDevice(r.GetCompanyDeviceId())
 	if err != nil {
 		return nil, err
 	}

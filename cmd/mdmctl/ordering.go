@@ -67,21 +67,15 @@ type orderFlags struct {
 }
 
 func (f *orderFlags) add(cmd *cobra.Command) {
-	f.addUnplanned(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&f.plan, "plan", "", "only what this plan says: the planDigest that --dry-run -o json printed")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, and order nothing")
-	cmd.MarkFlagsMutuallyExclusive("plan", "dry-run")
-}
-
-// addUnplanned leaves out the flags of a deed that the server has no plan for.
-func (f *orderFlags) addUnplanned(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.reason, "reason", "", "why, for the record")
 	addRequestKey(cmd, &f.key)
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.wait, "wait", false, "wait for the second person where one is needed, and until the device says that it is done")
 	flags.DurationVar(&f.interval, "interval", defaultInterval, "with --wait: time between two looks")
+	flags.StringVar(&f.plan, "plan", "", "only what this plan says: the planDigest that --dry-run -o json printed")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, and order nothing")
+	cmd.MarkFlagsMutuallyExclusive("plan", "dry-run")
 }
 
 func (f *orderFlags) addExpires(cmd *cobra.Command) {

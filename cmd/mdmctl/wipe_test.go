@@ -307,13 +307,15 @@ func TestWipeWholeDevice(t *testing.T) {
 	b := serve(t).fleet()
 	b.needs = []string{"a wipe of a whole device"}
 	args := []string{"wipe", "whole-device", "device/" + kiosk, "--reason", "stolen", "--expires", "2d"}
-	const shown = `
+	seen := b.planOf(args...)
+	shown := `
 Device device-00000004, epoch 5
   is       company, dedicated, group kiosks
   contact  never since it enrolled
-  removes  everything on the device: it goes back to how it left the factory
+  removes  everything on the device
   ends     the enrolment: the device's certificates stop working
-  needs    a second person: a wipe of a whole device
+  needs    a wipe of a whole device
+  plan     ` + seen + `
 To ask for this, type the device's id: `
 	for _, answer := range []string{"y\n", "device-00000003\n", ""} {
 		b.check(b.with(runOptions{asks: true, stdin: answer}, args...), 1, "", shown+"mdmctl: not confirmed: nothing was done\n")
@@ -328,6 +330,7 @@ To ask for this, type the device's id: `
 	request := last[*wipev1.WipeWholeDeviceRequest](b)
 	want := &wipev1.WipeWholeDeviceRequest{
 		RequestKey: request.GetRequestKey(), CompanyDeviceId: kiosk, Reason: "stolen", Epoch: 5, Lifetime: durationpb.New(48 * time.Hour),
+		PlanDigest: seen,
 	}
 	if diff := cmp.Diff(want, request, protocmp.Transform()); diff != "" {
 		t.Error(diff)
@@ -340,7 +343,7 @@ func TestWholeDeviceAndThePersonalSide(t *testing.T) {
 	b := serve(t).fleet()
 	b.needs = []string{"a wipe of a whole device"}
 	got := b.run("wipe", "whole-device", phone, "--reason", "x", "--yes", "--personal-side")
-	if got.code != 3 || !strings.Contains(got.errOut, "no such company-owned device") {
+	if got.code != 3 || !strings.Contains(got.errOut, "DEVICE_UNKNOWN") {
 		t.Errorf("%+v", got)
 	}
 	got = b.run("wipe", "whole-device", tablet, "--reason", "x", "--yes")

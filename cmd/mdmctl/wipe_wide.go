@@ -42,7 +42,7 @@ func (a *app) wipeWholeDevice() *cobra.Command {
 		Annotations: map[string]string{kindKey: "device"},
 		Args:        oneName,
 	}
-	f.addUnplanned(cmd)
+	f.add(cmd)
 	f.addExpires(cmd)
 	cmd.Flags().BoolVar(&personalSide, "personal-side", false, "it is known that the personal side goes too")
 	a.completeArgs(cmd, deviceNames)

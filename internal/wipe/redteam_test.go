@@ -139,6 +139,7 @@ var attacks = map[string]func(*thief){
 	"Get":        looks(func(x *thief) { x.order(func(id ID) { _, _ = x.w.Get(x.ctx, id) }) }),
 	"Evidence":   looks(func(x *thief) { x.order(func(id ID) { _, _ = x.w.Evidence(x.ctx, id) }) }),
 	"GetRequest": looks(func(x *thief) { x.each(func(id RequestID) { _, _ = x.w.GetRequest(x.ctx, id) }) }),
+	"PlanWhole":  looks(func(x *thief) { _, _ = x.w.PlanWhole(x.ctx, x.some(1)[0]) }),
 	"Hint":       looks(func(x *thief) { _, _ = x.w.Hint(x.ctx, Request{State: Waiting}) }),
 	"List":       looks(func(x *thief) { _, _, _ = x.w.Service.List(x.ctx, Query{Limit: 100}) }),
 	"ListRequests": looks(func(x *thief) {

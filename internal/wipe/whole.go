@@ -23,6 +23,8 @@ type WholeAsk struct {
 	// Lifetime is how long the device may take to begin; 0 means
 	// DefaultLifetime.
 	Lifetime time.Duration
+	// Plan is the digest of the plan that was seen; it needs none.
+	Plan string
 	// PersonalSide says that it is known that a personal side goes too, where
 	// there is one.
 	PersonalSide bool
@@ -32,6 +34,7 @@ type WholeAsk struct {
 func (a WholeAsk) ask(s Scope, e device.Epoch) Ask {
 	return Ask{
 		Key: a.Key, Target: Target{Devices: []device.ID{a.Device}}, Epoch: e, Scope: s, Reason: a.Reason, Lifetime: a.Lifetime,
+		Plan: a.Plan,
 	}
 }
 
@@ -44,11 +47,35 @@ func (a WholeAsk) fits(s Scope) error {
 	return nil
 }
 
+// PlanWhole answers what AskWhole would do, and does nothing. It says of a personal
+// side that it would go, and refuses none. Errors: NotFound.
+func (s *Service) PlanWhole(ctx context.Context, id device.ID) (Preview, error) {
+	f, scope, err := s.wholeOf(ctx, identity.From(ctx), id)
+	if err != nil {
+		return Preview{}, err
+	}
+	return s.Plan(ctx, Ask{Target: Target{Devices: []device.ID{id}}, Epoch: f.Epoch, Scope: scope})
+}
+
+// wholeOf gives a device of the company that the caller reaches, and its scope.
+// Any other is not there.
+func (s *Service) wholeOf(ctx context.Context, c identity.Caller, id device.ID) (Facts, Scope, error) {
+	f, err := s.devices.Facts(ctx, id)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return Facts{}, Scope{}, err
+	}
+	scope, ok := OfWholeDevice(f.Ownership, f.Mode)
+	if err != nil || !ok || !c.Reaches(f.Group) {
+		return Facts{}, Scope{}, missing([]device.ID{id}, nil)
+	}
+	return f, scope, nil
+}
+
 // AskWhole asks in the name of the caller in ctx that a device of the company
 // goes back to how it left the factory. The request waits for a second person,
 // always. The same again gives the first request, as it is now. A device that is
 // not the company's is not there. Errors: Invalid, NotFound, ErrPersonalSide,
-// ErrEpochMoved, ErrKeyReused, those of Judge, Plan and Admit.
+// ErrEpochMoved, ErrPlanChanged, ErrKeyReused, those of Judge, Plan and Admit.
 func (s *Service) AskWhole(ctx context.Context, a WholeAsk) (Request, error) {
 	if err := checkKey(a.Key, a.Reason); err != nil {
 		return Request{}, err
@@ -68,13 +95,9 @@ func (s *Service) AskWhole(ctx context.Context, a WholeAsk) (Request, error) {
 	if desk.Repeated != nil {
 		return a.repeats(*desk.Repeated)
 	}
-	f, err := s.devices.Facts(ctx, a.Device)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
+	f, scope, err := s.wholeOf(ctx, c, a.Device)
+	if err != nil {
 		return Request{}, err
-	}
-	scope, ok := OfWholeDevice(f.Ownership, f.Mode)
-	if err != nil || !ok || !c.Reaches(f.Group) {
-		return Request{}, missing([]device.ID{a.Device}, nil)
 	}
 	if err := a.fits(scope); err != nil {
 		return Request{}, err

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
@@ -169,5 +172,38 @@ func TestWholeIsBoundToItsEnrolment(t *testing.T) {
 	}
 	if orders := w.store.find(func(Order) bool { return true }); slices.ContainsFunc(orders, func(o Order) bool { return o.Device == kiosk }) {
 		t.Errorf("orders %v", orders)
+	}
+}
+
+// TestPlanWhole: the plan of a device of the company says all that goes, a personal
+// side above all; the order refers to it, and is refused once it is another. For a
+// device of a person there is none to make.
+func TestPlanWhole(t *testing.T) {
+	w := newWorld()
+	company := w.enrol(1, factsOf(device.Company, device.WorkProfile))[0]
+	w.apps = map[device.ID][]App{company: {{Package: "com.a", Changes: 3}}}
+	p, err := w.PlanWhole(alice(t), company)
+	if err != nil || len(p.Included()) != 1 || !p.Scope.PersonalSide() || p.Devices[0].Unsynced == nil {
+		t.Fatalf("got %+v, error %v", p, err)
+	}
+	if got := strings.Join(p.Devices[0].Outlook.Removes, " "); !strings.Contains(got, "PERSONAL SIDE") {
+		t.Errorf("it removes %q", got)
+	}
+	if diff := cmp.Diff([]string{"a second person: a wipe of a whole device"}, p.Needs); diff != "" {
+		t.Errorf("it needs (-want +got):\n%s", diff)
+	}
+	ask := WholeAsk{Key: "whole-plan-1", Device: company, Reason: "stolen", PersonalSide: true, Plan: digestOf("another")}
+	if _, err := w.AskWhole(alice(t), ask); !errors.Is(err, ErrPlanChanged) {
+		t.Errorf("another plan: error %v, want %v", err, ErrPlanChanged)
+	}
+	ask.Plan = p.Digest
+	if r, err := w.AskWhole(alice(t), ask); err != nil || r.State != Waiting || r.Plan != p.Digest {
+		t.Errorf("that plan: %+v, error %v", r, err)
+	}
+	personal := w.enrol(1, factsOf(device.Personal, device.WorkProfile))[0]
+	for _, id := range []device.ID{personal, "device-nobody"} {
+		if _, err := w.PlanWhole(alice(t), id); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%s: error %v, want not found", id, err)
+		}
 	}
 }

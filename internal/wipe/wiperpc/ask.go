@@ -60,9 +60,9 @@ func toUserAsk(r *wipev1.WipeUserRequest) wipe.Ask {
 
 // toWholeAsk reads a request for a whole device of the company.
 func toWholeAsk(r *wipev1.WipeWholeDeviceRequest) (wipe.WholeAsk, error) {
-	id, err := device.ParseID(r.GetCompanyDeviceId())
+	id, err := toCompanyDevice(r.GetCompanyDeviceId())
 	if err != nil {
-		return wipe.WholeAsk{}, fault.InvalidField("company_device_id", "%v", err)
+		return wipe.WholeAsk{}, err
 	}
 	lifetime, err := toLifetime(r.GetLifetime())
 	if err != nil {
@@ -70,8 +70,16 @@ func toWholeAsk(r *wipev1.WipeWholeDeviceRequest) (wipe.WholeAsk, error) {
 	}
 	return wipe.WholeAsk{
 		Key: r.GetRequestKey(), Device: id, Epoch: device.Epoch(r.GetEpoch()), Reason: r.GetReason(), Lifetime: lifetime,
-		PersonalSide: r.GetPersonalSide(),
+		Plan: r.GetPlanDigest(), PersonalSide: r.GetPersonalSide(),
 	}, nil
+}
+
+func toCompanyDevice(s string) (device.ID, error) {
+	id, err := device.ParseID(s)
+	if err != nil {
+		return "", fault.InvalidField("company_device_id", "%v", err)
+	}
+	return id, nil
 }
 
 func toTarget(t *wipev1.Target) (wipe.Target, error) {

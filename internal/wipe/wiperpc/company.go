@@ -44,6 +44,25 @@ func NewCompanyDeviceAdminServer(s *wipe.Service) *CompanyDeviceAdminServer {
 	return &CompanyDeviceAdminServer{service: s, view: view{s}}
 }
 
+// PlanWholeDevice answers what WipeWholeDevice would do.
+func (s *CompanyDeviceAdminServer) PlanWholeDevice(
+	ctx context.Context, r *wipev1.PlanWholeDeviceRequest,
+) (*wipev1.PlanWholeDeviceResponse, error) {
+	id, err := toCompanyDevice(r.GetCompanyDeviceId())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.service.PlanWhole(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := fromPlanOfOne(p)
+	if err != nil {
+		return nil, err
+	}
+	return &wipev1.PlanWholeDeviceResponse{Plan: plan, PersonalSide: p.Scope.PersonalSide()}, nil
+}
+
 // WipeWholeDevice asks for a whole device of the company.
 func (s *CompanyDeviceAdminServer) WipeWholeDevice(
 	ctx context.Context, r *wipev1.WipeWholeDeviceRequest,

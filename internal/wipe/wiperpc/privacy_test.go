@@ -77,11 +77,14 @@ var certificateSerials = []string{
 // ofTheCompany are the names that may say "whole": what a phone of the company
 // can be ordered to do, and nothing that a phone of a person gets to see.
 var ofTheCompany = []string{
+	"mdm.wipe.v1.CompanyDeviceAdminService.PlanWholeDevice",
 	"mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice",
 	"mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders",
 	"mdm.wipe.v1.FetchWholeDeviceOrdersRequest",
 	"mdm.wipe.v1.FetchWholeDeviceOrdersResponse",
 	"mdm.wipe.v1.Order.whole_device",
+	"mdm.wipe.v1.PlanWholeDeviceRequest",
+	"mdm.wipe.v1.PlanWholeDeviceResponse",
 	"mdm.wipe.v1.SignedWholeDeviceOrder",
 	"mdm.wipe.v1.WholeDevice",
 	"mdm.wipe.v1.WholeDeviceOrderToSign",

@@ -95,16 +95,7 @@ func (s *AdminServer) PlanWipe(ctx context.Context, r *wipev1.PlanWipeRequest) (
 	if err != nil {
 		return nil, err
 	}
-	// The one device that is named is in the plan, or there was an error.
-	d := p.Devices[0]
-	if d.Excluded != nil {
-		return nil, d.Excluded
-	}
-	return &wipev1.PlanWipeResponse{
-		DeviceId: string(d.Facts.ID), Epoch: uint64(d.Facts.Epoch),
-		Removes: d.Outlook.Removes, Keeps: d.Outlook.Keeps, EndsEnrollment: d.Outlook.EndsEnrollment,
-		PlanDigest: p.Digest, Device: fromPlanned(d), Needs: p.Needs,
-	}, nil
+	return fromPlanOfOne(p)
 }
 
 // CreateWipe orders a wipe, or asks for one where it needs a second person.

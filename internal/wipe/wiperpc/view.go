@@ -113,6 +113,20 @@ func fromEnrollments(devices []wipe.Enrollment) []*wipev1.RequestedDevice {
 // maxLines bounds what is said of one device among thousands.
 const maxLines = 10
 
+// fromPlanOfOne shows the plan of one device, which is in it, or there was an
+// error. If it would get no order, that is the answer.
+func fromPlanOfOne(p wipe.Preview) (*wipev1.PlanWipeResponse, error) {
+	d := p.Devices[0]
+	if d.Excluded != nil {
+		return nil, d.Excluded
+	}
+	return &wipev1.PlanWipeResponse{
+		DeviceId: string(d.Facts.ID), Epoch: uint64(d.Facts.Epoch),
+		Removes: d.Outlook.Removes, Keeps: d.Outlook.Keeps, EndsEnrollment: d.Outlook.EndsEnrollment,
+		PlanDigest: p.Digest, Device: fromPlanned(d), Needs: p.Needs,
+	}, nil
+}
+
 // fromPlanned shows one device of a plan. One that would get no order says why,
 // and loses nothing.
 func fromPlanned(p wipe.Planned) *wipev1.PlannedDevice {

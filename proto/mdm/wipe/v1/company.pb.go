@@ -282,6 +282,106 @@ func (x *FetchWholeDeviceOrdersResponse) GetOrders() []*SignedWholeDeviceOrder {
 	return nil
 }
 
+// PlanWholeDeviceRequest names a device.
+type PlanWholeDeviceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. A company-owned device.
+	CompanyDeviceId string `protobuf:"bytes,1,opt,name=company_device_id,json=companyDeviceId,proto3" json:"company_device_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PlanWholeDeviceRequest) Reset() {
+	*x = PlanWholeDeviceRequest{}
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanWholeDeviceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanWholeDeviceRequest) ProtoMessage() {}
+
+func (x *PlanWholeDeviceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanWholeDeviceRequest.ProtoReflect.Descriptor instead.
+func (*PlanWholeDeviceRequest) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PlanWholeDeviceRequest) GetCompanyDeviceId() string {
+	if x != nil {
+		return x.CompanyDeviceId
+	}
+	return ""
+}
+
+// PlanWholeDeviceResponse says what would go.
+type PlanWholeDeviceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Plan  *PlanWipeResponse      `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// The device has a personal side, which would go too.
+	PersonalSide  bool `protobuf:"varint,2,opt,name=personal_side,json=personalSide,proto3" json:"personal_side,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanWholeDeviceResponse) Reset() {
+	*x = PlanWholeDeviceResponse{}
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanWholeDeviceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanWholeDeviceResponse) ProtoMessage() {}
+
+func (x *PlanWholeDeviceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanWholeDeviceResponse.ProtoReflect.Descriptor instead.
+func (*PlanWholeDeviceResponse) Descriptor() ([]byte, []int) {
+	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PlanWholeDeviceResponse) GetPlan() *PlanWipeResponse {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *PlanWholeDeviceResponse) GetPersonalSide() bool {
+	if x != nil {
+		return x.PersonalSide
+	}
+	return false
+}
+
 // WipeWholeDeviceRequest asks for one device.
 type WipeWholeDeviceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -297,14 +397,16 @@ type WipeWholeDeviceRequest struct {
 	Epoch uint64 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Required where the device has a personal side: that it is known that it goes
 	// too.
-	PersonalSide  bool `protobuf:"varint,6,opt,name=personal_side,json=personalSide,proto3" json:"personal_side,omitempty"`
+	PersonalSide bool `protobuf:"varint,6,opt,name=personal_side,json=personalSide,proto3" json:"personal_side,omitempty"`
+	// Optional. The plan that this refers to; refused if it is another by now.
+	PlanDigest    string `protobuf:"bytes,7,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WipeWholeDeviceRequest) Reset() {
 	*x = WipeWholeDeviceRequest{}
-	mi := &file_mdm_wipe_v1_company_proto_msgTypes[4]
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +418,7 @@ func (x *WipeWholeDeviceRequest) String() string {
 func (*WipeWholeDeviceRequest) ProtoMessage() {}
 
 func (x *WipeWholeDeviceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_company_proto_msgTypes[4]
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +431,7 @@ func (x *WipeWholeDeviceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WipeWholeDeviceRequest.ProtoReflect.Descriptor instead.
 func (*WipeWholeDeviceRequest) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{4}
+	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WipeWholeDeviceRequest) GetRequestKey() string {
@@ -374,6 +476,13 @@ func (x *WipeWholeDeviceRequest) GetPersonalSide() bool {
 	return false
 }
 
+func (x *WipeWholeDeviceRequest) GetPlanDigest() string {
+	if x != nil {
+		return x.PlanDigest
+	}
+	return ""
+}
+
 // WipeWholeDeviceResponse shows the request, which waits.
 type WipeWholeDeviceResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -384,7 +493,7 @@ type WipeWholeDeviceResponse struct {
 
 func (x *WipeWholeDeviceResponse) Reset() {
 	*x = WipeWholeDeviceResponse{}
-	mi := &file_mdm_wipe_v1_company_proto_msgTypes[5]
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +505,7 @@ func (x *WipeWholeDeviceResponse) String() string {
 func (*WipeWholeDeviceResponse) ProtoMessage() {}
 
 func (x *WipeWholeDeviceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mdm_wipe_v1_company_proto_msgTypes[5]
+	mi := &file_mdm_wipe_v1_company_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +518,7 @@ func (x *WipeWholeDeviceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WipeWholeDeviceResponse.ProtoReflect.Descriptor instead.
 func (*WipeWholeDeviceResponse) Descriptor() ([]byte, []int) {
-	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{5}
+	return file_mdm_wipe_v1_company_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WipeWholeDeviceResponse) GetRequest() *WipeRequest {
@@ -440,7 +549,12 @@ const file_mdm_wipe_v1_company_proto_rawDesc = "" +
 	"\facknowledged\x18\x03 \x01(\bR\facknowledged\"\x1f\n" +
 	"\x1dFetchWholeDeviceOrdersRequest\"]\n" +
 	"\x1eFetchWholeDeviceOrdersResponse\x12;\n" +
-	"\x06orders\x18\x01 \x03(\v2#.mdm.wipe.v1.SignedWholeDeviceOrderR\x06orders\"\xc7\x02\n" +
+	"\x06orders\x18\x01 \x03(\v2#.mdm.wipe.v1.SignedWholeDeviceOrderR\x06orders\"^\n" +
+	"\x16PlanWholeDeviceRequest\x12D\n" +
+	"\x11company_device_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x0fcompanyDeviceId\"q\n" +
+	"\x17PlanWholeDeviceResponse\x121\n" +
+	"\x04plan\x18\x01 \x01(\v2\x1d.mdm.wipe.v1.PlanWipeResponseR\x04plan\x12#\n" +
+	"\rpersonal_side\x18\x02 \x01(\bR\fpersonalSide\"\x82\x03\n" +
 	"\x16WipeWholeDeviceRequest\x12>\n" +
 	"\vrequest_key\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x10\b\x18@2\x12^[A-Za-z0-9._:-]+$R\n" +
 	"requestKey\x12D\n" +
@@ -449,12 +563,15 @@ const file_mdm_wipe_v1_company_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12H\n" +
 	"\blifetime\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\blifetime\x12\x14\n" +
 	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12#\n" +
-	"\rpersonal_side\x18\x06 \x01(\bR\fpersonalSide\"M\n" +
+	"\rpersonal_side\x18\x06 \x01(\bR\fpersonalSide\x129\n" +
+	"\vplan_digest\x18\a \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\n" +
+	"planDigest\"M\n" +
 	"\x17WipeWholeDeviceResponse\x122\n" +
 	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest2\x89\x01\n" +
 	"\x14CompanyDeviceService\x12q\n" +
-	"\x16FetchWholeDeviceOrders\x12*.mdm.wipe.v1.FetchWholeDeviceOrdersRequest\x1a+.mdm.wipe.v1.FetchWholeDeviceOrdersResponse2y\n" +
+	"\x16FetchWholeDeviceOrders\x12*.mdm.wipe.v1.FetchWholeDeviceOrdersRequest\x1a+.mdm.wipe.v1.FetchWholeDeviceOrdersResponse2\xd7\x01\n" +
 	"\x19CompanyDeviceAdminService\x12\\\n" +
+	"\x0fPlanWholeDevice\x12#.mdm.wipe.v1.PlanWholeDeviceRequest\x1a$.mdm.wipe.v1.PlanWholeDeviceResponse\x12\\\n" +
 	"\x0fWipeWholeDevice\x12#.mdm.wipe.v1.WipeWholeDeviceRequest\x1a$.mdm.wipe.v1.WipeWholeDeviceResponseB$Z\"ringfence/proto/mdm/wipe/v1;wipev1b\x06proto3"
 
 var (
@@ -469,33 +586,39 @@ func file_mdm_wipe_v1_company_proto_rawDescGZIP() []byte {
 	return file_mdm_wipe_v1_company_proto_rawDescData
 }
 
-var file_mdm_wipe_v1_company_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_mdm_wipe_v1_company_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_mdm_wipe_v1_company_proto_goTypes = []any{
 	(*WholeDeviceOrderToSign)(nil),         // 0: mdm.wipe.v1.WholeDeviceOrderToSign
 	(*SignedWholeDeviceOrder)(nil),         // 1: mdm.wipe.v1.SignedWholeDeviceOrder
 	(*FetchWholeDeviceOrdersRequest)(nil),  // 2: mdm.wipe.v1.FetchWholeDeviceOrdersRequest
 	(*FetchWholeDeviceOrdersResponse)(nil), // 3: mdm.wipe.v1.FetchWholeDeviceOrdersResponse
-	(*WipeWholeDeviceRequest)(nil),         // 4: mdm.wipe.v1.WipeWholeDeviceRequest
-	(*WipeWholeDeviceResponse)(nil),        // 5: mdm.wipe.v1.WipeWholeDeviceResponse
-	(*timestamppb.Timestamp)(nil),          // 6: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),            // 7: google.protobuf.Duration
-	(*WipeRequest)(nil),                    // 8: mdm.wipe.v1.WipeRequest
+	(*PlanWholeDeviceRequest)(nil),         // 4: mdm.wipe.v1.PlanWholeDeviceRequest
+	(*PlanWholeDeviceResponse)(nil),        // 5: mdm.wipe.v1.PlanWholeDeviceResponse
+	(*WipeWholeDeviceRequest)(nil),         // 6: mdm.wipe.v1.WipeWholeDeviceRequest
+	(*WipeWholeDeviceResponse)(nil),        // 7: mdm.wipe.v1.WipeWholeDeviceResponse
+	(*timestamppb.Timestamp)(nil),          // 8: google.protobuf.Timestamp
+	(*PlanWipeResponse)(nil),               // 9: mdm.wipe.v1.PlanWipeResponse
+	(*durationpb.Duration)(nil),            // 10: google.protobuf.Duration
+	(*WipeRequest)(nil),                    // 11: mdm.wipe.v1.WipeRequest
 }
 var file_mdm_wipe_v1_company_proto_depIdxs = []int32{
-	6, // 0: mdm.wipe.v1.WholeDeviceOrderToSign.issued_at:type_name -> google.protobuf.Timestamp
-	6, // 1: mdm.wipe.v1.WholeDeviceOrderToSign.not_after:type_name -> google.protobuf.Timestamp
-	1, // 2: mdm.wipe.v1.FetchWholeDeviceOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedWholeDeviceOrder
-	7, // 3: mdm.wipe.v1.WipeWholeDeviceRequest.lifetime:type_name -> google.protobuf.Duration
-	8, // 4: mdm.wipe.v1.WipeWholeDeviceResponse.request:type_name -> mdm.wipe.v1.WipeRequest
-	2, // 5: mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders:input_type -> mdm.wipe.v1.FetchWholeDeviceOrdersRequest
-	4, // 6: mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice:input_type -> mdm.wipe.v1.WipeWholeDeviceRequest
-	3, // 7: mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders:output_type -> mdm.wipe.v1.FetchWholeDeviceOrdersResponse
-	5, // 8: mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice:output_type -> mdm.wipe.v1.WipeWholeDeviceResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8,  // 0: mdm.wipe.v1.WholeDeviceOrderToSign.issued_at:type_name -> google.protobuf.Timestamp
+	8,  // 1: mdm.wipe.v1.WholeDeviceOrderToSign.not_after:type_name -> google.protobuf.Timestamp
+	1,  // 2: mdm.wipe.v1.FetchWholeDeviceOrdersResponse.orders:type_name -> mdm.wipe.v1.SignedWholeDeviceOrder
+	9,  // 3: mdm.wipe.v1.PlanWholeDeviceResponse.plan:type_name -> mdm.wipe.v1.PlanWipeResponse
+	10, // 4: mdm.wipe.v1.WipeWholeDeviceRequest.lifetime:type_name -> google.protobuf.Duration
+	11, // 5: mdm.wipe.v1.WipeWholeDeviceResponse.request:type_name -> mdm.wipe.v1.WipeRequest
+	2,  // 6: mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders:input_type -> mdm.wipe.v1.FetchWholeDeviceOrdersRequest
+	4,  // 7: mdm.wipe.v1.CompanyDeviceAdminService.PlanWholeDevice:input_type -> mdm.wipe.v1.PlanWholeDeviceRequest
+	6,  // 8: mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice:input_type -> mdm.wipe.v1.WipeWholeDeviceRequest
+	3,  // 9: mdm.wipe.v1.CompanyDeviceService.FetchWholeDeviceOrders:output_type -> mdm.wipe.v1.FetchWholeDeviceOrdersResponse
+	5,  // 10: mdm.wipe.v1.CompanyDeviceAdminService.PlanWholeDevice:output_type -> mdm.wipe.v1.PlanWholeDeviceResponse
+	7,  // 11: mdm.wipe.v1.CompanyDeviceAdminService.WipeWholeDevice:output_type -> mdm.wipe.v1.WipeWholeDeviceResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_mdm_wipe_v1_company_proto_init() }
@@ -510,7 +633,7 @@ func file_mdm_wipe_v1_company_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mdm_wipe_v1_company_proto_rawDesc), len(file_mdm_wipe_v1_company_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

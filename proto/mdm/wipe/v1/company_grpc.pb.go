@@ -148,6 +148,7 @@ var CompanyDeviceService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	CompanyDeviceAdminService_PlanWholeDevice_FullMethodName = "/mdm.wipe.v1.CompanyDeviceAdminService/PlanWholeDevice"
 	CompanyDeviceAdminService_WipeWholeDevice_FullMethodName = "/mdm.wipe.v1.CompanyDeviceAdminService/WipeWholeDevice"
 )
 
@@ -157,6 +158,14 @@ const (
 //
 // CompanyDeviceAdminService is the administrators' side.
 type CompanyDeviceAdminServiceClient interface {
+	// PlanWholeDevice answers what WipeWholeDevice would do, and does nothing. It
+	// says of a personal side that it would go, and refuses none. Read only.
+	//
+	// Errors: NOT_FOUND (no such company-owned device among the caller's groups),
+	// FAILED_PRECONDITION with reason NOT_ENROLLED or ORDER_PENDING.
+	//
+	// Caller: an administrator.
+	PlanWholeDevice(ctx context.Context, in *PlanWholeDeviceRequest, opts ...grpc.CallOption) (*PlanWholeDeviceResponse, error)
 	// WipeWholeDevice asks that one company-owned device goes back to how it left
 	// the factory. It always waits for one other administrator. Safe to retry with
 	// the same request key.
@@ -167,7 +176,7 @@ type CompanyDeviceAdminServiceClient interface {
 	// BREAKER_OPEN, BUDGET_EXHAUSTED or PERSONAL_SIDE_WOULD_GO (the device has a
 	// personal side, and the request does not say that it is known: relinquish
 	// leaves it), ABORTED with reason
-	// REQUEST_KEY_REUSED or EPOCH_MOVED.
+	// REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.
 	//
 	// Caller: an administrator.
 	WipeWholeDevice(ctx context.Context, in *WipeWholeDeviceRequest, opts ...grpc.CallOption) (*WipeWholeDeviceResponse, error)
@@ -179,6 +188,16 @@ type companyDeviceAdminServiceClient struct {
 
 func NewCompanyDeviceAdminServiceClient(cc grpc.ClientConnInterface) CompanyDeviceAdminServiceClient {
 	return &companyDeviceAdminServiceClient{cc}
+}
+
+func (c *companyDeviceAdminServiceClient) PlanWholeDevice(ctx context.Context, in *PlanWholeDeviceRequest, opts ...grpc.CallOption) (*PlanWholeDeviceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlanWholeDeviceResponse)
+	err := c.cc.Invoke(ctx, CompanyDeviceAdminService_PlanWholeDevice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *companyDeviceAdminServiceClient) WipeWholeDevice(ctx context.Context, in *WipeWholeDeviceRequest, opts ...grpc.CallOption) (*WipeWholeDeviceResponse, error) {
@@ -197,6 +216,14 @@ func (c *companyDeviceAdminServiceClient) WipeWholeDevice(ctx context.Context, i
 //
 // CompanyDeviceAdminService is the administrators' side.
 type CompanyDeviceAdminServiceServer interface {
+	// PlanWholeDevice answers what WipeWholeDevice would do, and does nothing. It
+	// says of a personal side that it would go, and refuses none. Read only.
+	//
+	// Errors: NOT_FOUND (no such company-owned device among the caller's groups),
+	// FAILED_PRECONDITION with reason NOT_ENROLLED or ORDER_PENDING.
+	//
+	// Caller: an administrator.
+	PlanWholeDevice(context.Context, *PlanWholeDeviceRequest) (*PlanWholeDeviceResponse, error)
 	// WipeWholeDevice asks that one company-owned device goes back to how it left
 	// the factory. It always waits for one other administrator. Safe to retry with
 	// the same request key.
@@ -207,7 +234,7 @@ type CompanyDeviceAdminServiceServer interface {
 	// BREAKER_OPEN, BUDGET_EXHAUSTED or PERSONAL_SIDE_WOULD_GO (the device has a
 	// personal side, and the request does not say that it is known: relinquish
 	// leaves it), ABORTED with reason
-	// REQUEST_KEY_REUSED or EPOCH_MOVED.
+	// REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.
 	//
 	// Caller: an administrator.
 	WipeWholeDevice(context.Context, *WipeWholeDeviceRequest) (*WipeWholeDeviceResponse, error)
@@ -221,6 +248,9 @@ type CompanyDeviceAdminServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedCompanyDeviceAdminServiceServer struct{}
 
+func (UnimplementedCompanyDeviceAdminServiceServer) PlanWholeDevice(context.Context, *PlanWholeDeviceRequest) (*PlanWholeDeviceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanWholeDevice not implemented")
+}
 func (UnimplementedCompanyDeviceAdminServiceServer) WipeWholeDevice(context.Context, *WipeWholeDeviceRequest) (*WipeWholeDeviceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WipeWholeDevice not implemented")
 }
@@ -244,6 +274,24 @@ func RegisterCompanyDeviceAdminServiceServer(s grpc.ServiceRegistrar, srv Compan
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&CompanyDeviceAdminService_ServiceDesc, srv)
+}
+
+func _CompanyDeviceAdminService_PlanWholeDevice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanWholeDeviceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CompanyDeviceAdminServiceServer).PlanWholeDevice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CompanyDeviceAdminService_PlanWholeDevice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CompanyDeviceAdminServiceServer).PlanWholeDevice(ctx, req.(*PlanWholeDeviceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _CompanyDeviceAdminService_WipeWholeDevice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -271,6 +319,10 @@ var CompanyDeviceAdminService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "mdm.wipe.v1.CompanyDeviceAdminService",
 	HandlerType: (*CompanyDeviceAdminServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "PlanWholeDevice",
+			Handler:    _CompanyDeviceAdminService_PlanWholeDevice_Handler,
+		},
 		{
 			MethodName: "WipeWholeDevice",
 			Handler:    _CompanyDeviceAdminService_WipeWholeDevice_Handler,
