@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the pages under docs that are generated from the wire, and the tables in
-# docs/wipe.md, from the code that decides.
+# docs/wipe.md and docs/app-protection.md, from the code that decides.
 #
 #   scripts/docs.sh          write them
 #   scripts/docs.sh --check  say what is stale, change nothing

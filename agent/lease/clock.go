@@ -40,14 +40,14 @@ type Silence struct {
 	Last Reading `json:"last"`
 }
 
-// begin gives the silence that begins with a reading.
-func begin(r Reading) Silence {
+// Begin gives the silence that begins with a reading.
+func Begin(r Reading) Silence {
 	r.Wall = r.Wall.Round(0)
 	return Silence{Since: r.Wall, Latest: r.Wall, Last: r}
 }
 
-// observe adds a reading.
-func (s Silence) observe(r Reading) Silence {
+// Observe adds a reading.
+func (s Silence) Observe(r Reading) Silence {
 	r.Wall = r.Wall.Round(0) // without the process's own clock in it
 	sameBoot := r.Boot == s.Last.Boot && r.Boot != ""
 	switch {
@@ -79,11 +79,15 @@ func (s Silence) Proven() time.Duration { return add(s.Seen, s.Off) }
 // Longest is the longest that the silence may have been.
 func (s Silence) Longest() time.Duration { return max(s.Proven(), s.Wall) }
 
-// locks says why the work side is to be locked; "" if it is not. A zero after
+// ClockSetBack reports whether the clock on the wall was put back further than
+// anybody does to set it right.
+func (s Silence) ClockSetBack() bool { return s.SetBack > tolerance }
+
+// Locks says why the work side is to be locked; "" if it is not. A zero after
 // never locks by time.
-func (s Silence) locks(after time.Duration) string {
+func (s Silence) Locks(after time.Duration) string {
 	switch {
-	case s.SetBack > tolerance:
+	case s.ClockSetBack():
 		return "the clock was set back"
 	case after > 0 && s.Longest() >= after:
 		return "there was no contact for " + after.String()
@@ -92,7 +96,7 @@ func (s Silence) locks(after time.Duration) string {
 	}
 }
 
-// wipes reports whether the work side is to be wiped. A zero after never wipes.
-func (s Silence) wipes(after time.Duration) bool {
+// Wipes reports whether the work side is to be wiped. A zero after never wipes.
+func (s Silence) Wipes(after time.Duration) bool {
 	return after > 0 && s.Proven() >= after && s.Seen >= after/onShare
 }

@@ -41,7 +41,7 @@ func (w *world) pass(d time.Duration) {
 // look is what the agent does at every start and each minute; what it keeps goes
 // by way of the disk.
 func (w *world) look(t fataler) {
-	w.silence = onDisk(t, w.silence.observe(w.clocks()))
+	w.silence = onDisk(t, w.silence.Observe(w.clocks()))
 	w.on, w.unseen = w.on+w.unseen, 0
 }
 
@@ -53,7 +53,7 @@ func (w *world) reboot(off, starting time.Duration) {
 }
 
 func (w *world) reach() {
-	w.silence, w.contact, w.on, w.unseen = begin(w.clocks()), w.now, 0, 0
+	w.silence, w.contact, w.on, w.unseen = Begin(w.clocks()), w.now, 0, 0
 }
 
 // real is for how long there was silence.
@@ -134,7 +134,7 @@ func TestNeverTooEarly(t *testing.T) {
 		w := newWorld()
 		for _, e := range all.Draw(t, "events") {
 			w.apply(t, e)
-			if w.silence.wipes(wipeAfter) && w.real() < wipeAfter {
+			if w.silence.Wipes(wipeAfter) && w.real() < wipeAfter {
 				t.Fatalf("wiped after %v: %+v", w.real(), w.silence)
 			}
 			if w.silence.Proven() > w.real() {
@@ -152,7 +152,7 @@ func TestNeverBeforeATenth(t *testing.T) {
 		w := newWorld()
 		for _, e := range all.Draw(t, "events") {
 			w.apply(t, e)
-			if w.silence.wipes(wipeAfter) && w.on < wipeAfter/onShare {
+			if w.silence.Wipes(wipeAfter) && w.on < wipeAfter/onShare {
 				t.Fatalf("wiped after %v, on for %v: %+v", w.real(), w.on, w.silence)
 			}
 		}
@@ -167,11 +167,11 @@ func TestAlwaysInTime(t *testing.T) {
 		w := newWorld()
 		for _, e := range all.Draw(t, "events") {
 			w.apply(t, e)
-			if got, want := w.silence.locks(lockAfter) != "", w.real() >= lockAfter; got != want {
+			if got, want := w.silence.Locks(lockAfter) != "", w.real() >= lockAfter; got != want {
 				t.Fatalf("after %v: locked %v, want %v: %+v", w.real(), got, want, w.silence)
 			}
 			want := w.real() >= wipeAfter && w.on >= wipeAfter/onShare
-			if got := w.silence.wipes(wipeAfter); got != want {
+			if got := w.silence.Wipes(wipeAfter); got != want {
 				t.Fatalf("after %v, on for %v: wiped %v, want %v: %+v", w.real(), w.on, got, want, w.silence)
 			}
 		}
@@ -190,10 +190,10 @@ func TestSetBackExtendsNothing(t *testing.T) {
 			if e.what != "set back" {
 				honest.apply(t, e)
 			}
-			if honest.silence.locks(lockAfter) != "" && set.silence.locks(lockAfter) == "" {
+			if honest.silence.Locks(lockAfter) != "" && set.silence.Locks(lockAfter) == "" {
 				t.Fatalf("after %v only the honest phone is locked: %+v", honest.real(), set.silence)
 			}
-			if honest.silence.wipes(wipeAfter) && !set.silence.wipes(wipeAfter) {
+			if honest.silence.Wipes(wipeAfter) && !set.silence.Wipes(wipeAfter) {
 				t.Fatalf("after %v only the honest phone is wiped: %+v", honest.real(), set.silence)
 			}
 		}
@@ -208,7 +208,7 @@ func TestSilenceNeverFalls(t *testing.T) {
 		for _, e := range all.Draw(t, "events") {
 			before := w.silence
 			w.apply(t, e)
-			if w.silence.Longest() < before.Longest() || w.silence.Proven() < before.Proven() || before.locks(lockAfter) != "" && w.silence.locks(lockAfter) == "" {
+			if w.silence.Longest() < before.Longest() || w.silence.Proven() < before.Proven() || before.Locks(lockAfter) != "" && w.silence.Locks(lockAfter) == "" {
 				t.Fatalf("%+v became %+v", before, w.silence)
 			}
 		}
@@ -244,13 +244,13 @@ func TestSilence(t *testing.T) {
 			for _, e := range c.events {
 				w.apply(t, e)
 			}
-			if got := w.silence.locks(lockAfter); got != c.locked {
+			if got := w.silence.Locks(lockAfter); got != c.locked {
 				t.Errorf("locked: %q, want %q", got, c.locked)
 			}
-			if got := w.silence.wipes(wipeAfter); got != c.wiped {
+			if got := w.silence.Wipes(wipeAfter); got != c.wiped {
 				t.Errorf("wiped: %v, want %v", got, c.wiped)
 			}
-			if w.silence.locks(0) != "" && c.locked != "the clock was set back" || w.silence.wipes(0) {
+			if w.silence.Locks(0) != "" && c.locked != "the clock was set back" || w.silence.Wipes(0) {
 				t.Error("a lease without terms has some")
 			}
 		})
@@ -260,11 +260,11 @@ func TestSilence(t *testing.T) {
 // TestUnknownUptime: a phone that does not know for how long it is on locks, and
 // wipes nothing.
 func TestUnknownUptime(t *testing.T) {
-	s := begin(Reading{Wall: epoch})
+	s := Begin(Reading{Wall: epoch})
 	for day := range 400 {
-		s = s.observe(Reading{Wall: epoch.AddDate(0, 0, day)})
+		s = s.Observe(Reading{Wall: epoch.AddDate(0, 0, day)})
 	}
-	if s.wipes(wipeAfter) || s.locks(lockAfter) == "" {
+	if s.Wipes(wipeAfter) || s.Locks(lockAfter) == "" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -272,12 +272,12 @@ func TestUnknownUptime(t *testing.T) {
 // TestSilenceIsBounded: no clock makes the sums overflow.
 func TestSilenceIsBounded(t *testing.T) {
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := begin(Reading{Wall: epoch})
+	s := Begin(Reading{Wall: epoch})
 	for i := range 10 {
-		s = s.observe(Reading{Wall: far, Boot: strconv.Itoa(2 * i), Up: 1 << 62})
-		s = s.observe(Reading{Wall: time.Time{}, Boot: strconv.Itoa(2*i + 1), Up: 1})
+		s = s.Observe(Reading{Wall: far, Boot: strconv.Itoa(2 * i), Up: 1 << 62})
+		s = s.Observe(Reading{Wall: time.Time{}, Boot: strconv.Itoa(2*i + 1), Up: 1})
 	}
-	if back := begin(Reading{Wall: far}).observe(Reading{Wall: time.Time{}, Boot: "1", Up: 1}); back.Off != 0 {
+	if back := Begin(Reading{Wall: far}).Observe(Reading{Wall: time.Time{}, Boot: "1", Up: 1}); back.Off != 0 {
 		t.Errorf("a clock that was set back counts %v", back.Off)
 	}
 	if s.Proven() < 0 || s.Longest() < 0 || s.Proven() > forever || s.Seen < 0 || s.Off < 0 {

@@ -124,7 +124,7 @@ func (k *Keeper) ServerTime() (time.Time, error) {
 		return time.Time{}, err
 	}
 	now, err := k.reading()
-	return r.LastContact.Add(r.Silence.observe(now).Proven()), err
+	return r.LastContact.Add(r.Silence.Observe(now).Proven()), err
 }
 
 // Contact notes that the server has answered a check-in at a time of its own;

@@ -62,19 +62,19 @@ func (r Record) active() bool { return r.Terms != Terms{} || r.Locked != nil }
 
 // observe adds a reading.
 func (r *Record) observe(now Reading) {
-	s := begin(now)
+	s := Begin(now)
 	if r.Silence != nil {
-		s = r.Silence.observe(now)
+		s = r.Silence.Observe(now)
 	}
 	r.Silence = &s
-	if why := s.locks(r.Terms.LockAfter); why != "" && r.Locked == nil && r.active() {
+	if why := s.Locks(r.Terms.LockAfter); why != "" && r.Locked == nil && r.active() {
 		r.Locked = &Locked{Since: s.Last.Wall, Why: why}
 	}
 }
 
 // contact begins the lease anew.
 func (r *Record) contact(now Reading, server time.Time) {
-	s := begin(now)
+	s := Begin(now)
 	r.Silence, r.LastContact, r.Locked = &s, server, nil
 }
 
@@ -111,4 +111,4 @@ func (r Record) WipeAfter() time.Duration {
 }
 
 // wipes reports whether the work side is to be wiped now.
-func (r Record) wipes() bool { return r.Silence != nil && r.Silence.wipes(r.WipeAfter()) }
+func (r Record) wipes() bool { return r.Silence != nil && r.Silence.Wipes(r.WipeAfter()) }

@@ -4,7 +4,11 @@
 //	data/user/0/<package>/               the person's side
 //	data/user/0/<package>/work-account/  an app's work data where there is no work profile
 //	data/user/10/<package>/              the work profile, while there is one
+//	data/app/<package>/                  what is known of an installed app
+//	data/media/0/                        the storage that all apps share
 //	misc/keystore/                       private keys, mode 0600
+//	misc/keystore/apps/<package>/        the keys of one app, with their counters
+//	misc/appsdk/, misc/clipboard/        what apps share: the device tag, the clipboard
 //	misc/certs/                          client certificates, one record an alias
 //	misc/cacerts/                        certificate authorities installed by policy
 //	misc/vpn/                            VPN connections
@@ -23,6 +27,10 @@
 // A phone that is its company's own can be put back to how it left the factory:
 // then everything goes but the agent's folder and the keys it tells so with. What
 // does that hangs on the enrolment (session.Company); a personal phone has neither.
+//
+// An app opens its part of the phone with OpenApp, one process at a time, and
+// gets its folders, its keys, and what it may know of the phone. The keys lie
+// outside its folders: a backup of those brings none back, and lowers no counter.
 //
 // The work side can be locked beside its PIN, by an order until the person opens
 // it, and by the lease until there is contact with the server.

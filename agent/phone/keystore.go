@@ -29,7 +29,11 @@ var keyPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]|\.[a-z0-9]){0,127}$`)
 
 // MakeKey makes a key of that name unless there is one, and gives it.
 func (p *Phone) MakeKey(name string, t compliancev1.KeyType) (crypto.Signer, error) {
-	key, err := p.Key(name)
+	return p.makeKeyIn(keystoreDir, name, t)
+}
+
+func (p *Phone) makeKeyIn(dir, name string, t compliancev1.KeyType) (crypto.Signer, error) {
+	key, err := p.keyIn(dir, name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
@@ -40,7 +44,7 @@ func (p *Phone) MakeKey(name string, t compliancev1.KeyType) (crypto.Signer, err
 	if err != nil {
 		return nil, err
 	}
-	return key, p.write(keystoreDir, name+keySuffix, pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}))
+	return key, p.write(dir, name+keySuffix, pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}))
 }
 
 func generate(t compliancev1.KeyType) (crypto.Signer, error) {
@@ -59,11 +63,13 @@ func generate(t compliancev1.KeyType) (crypto.Signer, error) {
 }
 
 // Key gives a key; fs.ErrNotExist where there is none. No error quotes one.
-func (p *Phone) Key(name string) (crypto.Signer, error) {
+func (p *Phone) Key(name string) (crypto.Signer, error) { return p.keyIn(keystoreDir, name) }
+
+func (p *Phone) keyIn(dir, name string) (crypto.Signer, error) {
 	if !keyPattern.MatchString(name) {
 		return nil, fmt.Errorf("%.40q cannot name a key", name)
 	}
-	data, err := p.read(keystoreDir, name+keySuffix)
+	data, err := p.read(dir, name+keySuffix)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type Settings struct {
 	// Unsynced counts, by app of the work profile, the changes that its server
 	// does not have yet; none are left out.
 	Unsynced map[string]uint32 `json:"unsynced,omitempty"`
+	// Guard is how far the phone can be trusted, as an app sees it.
+	Guard Guard `json:"guard"`
 }
 
 // Pin is a screen lock.
@@ -58,7 +60,8 @@ type Pin struct {
 func factory() Settings {
 	return Settings{
 		Model: "Virtual Phone", OSVersion: "16", SecurityPatch: "2026-10-05",
-		Pin: Pin{Set: true, Length: 6, Quality: "numeric", Complexity: "medium"},
+		Pin:   Pin{Set: true, Length: 6, Quality: "numeric", Complexity: "medium"},
+		Guard: soundGuard(),
 	}
 }
 
@@ -153,7 +156,7 @@ var pinSetters = map[string]func(*Pin, string) error{
 
 // SettingKeys lists what Set knows.
 func SettingKeys() []string {
-	keys := slices.Collect(maps.Keys(setters))
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(setters)), maps.Keys(guardSetters))
 	for key := range pinSetters {
 		keys = append(keys, "pin."+key, "work.pin."+key)
 	}
@@ -170,6 +173,8 @@ func (s *Settings) apply(changes map[string]string, now time.Time) error {
 		set := func() error { return fmt.Errorf("no such setting: there are %s", strings.Join(SettingKeys(), ", ")) }
 		if f, ok := setters[key]; ok {
 			set = func() error { return f(s, value) }
+		} else if f, ok := guardSetters[key]; ok {
+			set = func() error { return f(&s.Guard, value) }
 		} else if name, ok := strings.CutPrefix(key, "work.pin."); ok && pinSetters[name] != nil {
 			if s.WorkPin == nil {
 				own := s.Pin

@@ -21,6 +21,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+	exitRefused = 3
 )
 
 func main() {
@@ -49,6 +50,9 @@ func run(ctx context.Context, args []string, env environment) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errRefused) { // standard output says it all
+		return exitRefused
 	}
 	fmt.Fprintln(env.stderr, "mdm-agent:", explain(err))
 	if _, ok := errors.AsType[usageError](err); ok {

@@ -11,6 +11,8 @@ import (
 
 	"ringfence/agent"
 	"ringfence/agent/answer"
+	"ringfence/agent/appsdk"
+	"ringfence/agent/mail"
 	"ringfence/agent/phone"
 	"ringfence/agent/session"
 )
@@ -20,10 +22,16 @@ type program struct {
 	env   environment
 	dir   string
 	debug bool
+	app   appFlags
+	in    *input // standard input, once somebody reads it
+	// current is the app while this process has it open, for the lines of a
+	// console; nil elsewhere.
+	current *mail.App
 }
 
-func newRoot(env environment) *cobra.Command {
-	p := &program{env: env}
+func newRoot(env environment) *cobra.Command { return (&program{env: env, dir: env.getenv("MDM_PHONE")}).root() }
+
+func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mdm-agent",
 		Short: "The reference device agent: a virtual Android phone in a folder",
@@ -34,20 +42,21 @@ carries out orders to take the work side back.
 The folder is laid out as Android lays out its data: data/user/0 is the person's
 side, data/user/10 the work profile. See "mdm-agent show".
 
-Exit codes: 0 done; 1 it did not work; 2 the command is written wrongly.`,
+Exit codes: 0 done; 1 it did not work; 2 the command is written wrongly; 3 a
+policy does not allow it ("mdm-agent app").`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetIn(env.stdin)
-	root.SetOut(env.stdout)
-	root.SetErr(env.stderr)
+	root.SetIn(p.env.stdin)
+	root.SetOut(p.env.stdout)
+	root.SetErr(p.env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().StringVar(&p.dir, "phone", env.getenv("MDM_PHONE"), "folder of the phone (env MDM_PHONE)")
-	root.PersistentFlags().BoolVar(&p.debug, "debug", false, "log more")
-	root.AddCommand(p.enrollCommand(), p.runCommand(), p.setCommand(), p.showCommand(), p.leaveCommand())
+	root.PersistentFlags().StringVar(&p.dir, "phone", p.dir, "folder of the phone (env MDM_PHONE)")
+	root.PersistentFlags().BoolVar(&p.debug, "debug", p.debug, "log more")
+	root.AddCommand(p.enrollCommand(), p.runCommand(), p.setCommand(), p.showCommand(), p.leaveCommand(), p.appCommand())
 	return root
 }
 
@@ -102,6 +111,11 @@ func explain(err error) error {
 		{phone.ErrNoPhone, `make one with "mdm-agent enroll" or "mdm-agent set"`},
 		{phone.ErrLocked, `stop the other "mdm-agent run" first`},
 		{session.ErrNotEnrolled, `enrol it with "mdm-agent enroll"; "mdm-agent show" tells what was before`},
+		{phone.ErrNoApp, `install it with "mdm-agent app install"`},
+		{phone.ErrAppOpen, `stop the other "mdm-agent app run" first, or give it the command`},
+		{appsdk.ErrRegistered, `sign out first with "mdm-agent app sign-out"`},
+		{appsdk.ErrNotRegistered, `sign in with "mdm-agent app sign-in"`},
+		{mail.ErrClipboardEmpty, `copy something with "mdm-agent app copy", or "mdm-agent app clipboard --text"`},
 		{session.ErrEnrolled, `leave first with "mdm-agent leave", or use another --phone`},
 	} {
 		if errors.Is(err, hint.err) {

@@ -209,12 +209,12 @@ func (e enrollmentsForWipe) End(ctx context.Context, id device.ID, epoch device.
 	return e.enroll.End(ctx, id, epoch, enroll.Wiped, reason)
 }
 
-// signedBy gives the certificates of the device that calls: that of the very
-// connection, then its issuing authority. The root is published by itself.
+// signedBy gives the certificates of the device or app that calls: that of the
+// very connection, then its issuing authority. The root is published by itself.
 func (p *parts) signedBy(ctx context.Context) ([][]byte, error) {
-	leaf := rpc.ClientCertificate(ctx)
-	if leaf == nil {
+	client := rpc.ClientCertificate(ctx)
+	if client.Leaf == nil {
 		return nil, errors.New("the call came without a client certificate")
 	}
-	return [][]byte{leaf.Raw, p.authority.Issuer(pki.Device).Raw}, nil
+	return [][]byte{client.Leaf.Raw, p.authority.Issuer(client.Purpose).Raw}, nil
 }

@@ -41,6 +41,8 @@ type Config struct {
 	ApplyGrace time.Duration
 	// CheckInInterval is how often a device is asked to report.
 	CheckInInterval time.Duration
+	// AppCheckInInterval is how often an app in use is asked to report.
+	AppCheckInInterval time.Duration
 	// WatchTick is how often an open Watch stream looks again without a ring.
 	// With several servers on one database it bounds how late a change made
 	// through another server is noticed.
@@ -53,6 +55,8 @@ type Config struct {
 	AuditHeadEvery time.Duration
 	// Notices says who is told what the record says people must know.
 	Notices noticeConfig
+	// Accounts says where the organisation's people come from.
+	Accounts accountConfig
 	// DrainTimeout is how long shutdown waits for calls under way.
 	DrainTimeout time.Duration
 
@@ -83,20 +87,22 @@ type limits struct {
 
 func defaultConfig() Config {
 	return Config{
-		Data:            "data",
-		DatabaseConns:   16,
-		DeviceListen:    ":8443",
-		AdminListen:     ":9443",
-		OpsListen:       "127.0.0.1:9090",
-		EvidenceMaxAge:  24 * time.Hour,
-		ApplyGrace:      time.Hour,
-		CheckInInterval: 4 * time.Hour,
-		WatchTick:       time.Minute,
-		AuditHeadEvery:  10 * time.Second,
-		Notices:         noticeConfig{Every: 5 * time.Second},
-		DrainTimeout:    15 * time.Second,
-		LogFormat:       "json",
-		LogLevel:        "info",
+		Data:               "data",
+		DatabaseConns:      16,
+		DeviceListen:       ":8443",
+		AdminListen:        ":9443",
+		OpsListen:          "127.0.0.1:9090",
+		EvidenceMaxAge:     24 * time.Hour,
+		ApplyGrace:         time.Hour,
+		CheckInInterval:    4 * time.Hour,
+		AppCheckInInterval: 30 * time.Minute,
+		WatchTick:          time.Minute,
+		AuditHeadEvery:     10 * time.Second,
+		Notices:            noticeConfig{Every: 5 * time.Second},
+		Accounts:           accountConfig{SCIMListen: off},
+		DrainTimeout:       15 * time.Second,
+		LogFormat:          "json",
+		LogLevel:           "info",
 		Limits: limits{
 			DevicePerSecond: 50, DeviceBurst: 200,
 			AnonymousPerSecond: 10, AnonymousBurst: 50,
@@ -119,10 +125,12 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.EvidenceMaxAge, "evidence-max-age", c.EvidenceMaxAge, "oldest report a compliant verdict may rest on")
 	f.DurationVar(&c.ApplyGrace, "apply-grace", c.ApplyGrace, "time a device has to apply a new manifest")
 	f.DurationVar(&c.CheckInInterval, "check-in-interval", c.CheckInInterval, "how often devices report")
+	f.DurationVar(&c.AppCheckInInterval, "app-check-in-interval", c.AppCheckInInterval, "how often apps in use report")
 	f.DurationVar(&c.WatchTick, "watch-tick", c.WatchTick, "how often an open Watch looks again without a ring")
 	f.StringVar(&c.AuditName, "audit-name", c.AuditName, "`name` of a new audit record in its signatures, without spaces")
 	f.DurationVar(&c.AuditHeadEvery, "audit-head-every", c.AuditHeadEvery, "how often a head of the audit record is signed when it has grown")
 	c.Notices.flags(f)
+	c.Accounts.flags(f)
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long shutdown waits for calls under way")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "json or text")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
@@ -164,6 +172,7 @@ func (c *Config) check() error {
 	}
 	for _, l := range []struct{ flag, address string }{
 		{"device-listen", c.DeviceListen}, {"admin-listen", c.AdminListen}, {"ops-listen", c.OpsListen},
+		{"scim-listen", c.Accounts.SCIMListen},
 	} {
 		if _, _, err := net.SplitHostPort(l.address); err != nil && l.address != off {
 			fail("--%s: %q is neither host:port nor off", l.flag, l.address)
@@ -177,6 +186,7 @@ func (c *Config) check() error {
 		{"evidence-max-age", c.EvidenceMaxAge, time.Minute, 90 * 24 * time.Hour},
 		{"apply-grace", c.ApplyGrace, 0, 30 * 24 * time.Hour},
 		{"check-in-interval", c.CheckInInterval, 10 * time.Second, 7 * 24 * time.Hour},
+		{"app-check-in-interval", c.AppCheckInInterval, 10 * time.Second, 24 * time.Hour},
 		{"watch-tick", c.WatchTick, 100 * time.Millisecond, time.Hour},
 		{"audit-head-every", c.AuditHeadEvery, 100 * time.Millisecond, time.Hour},
 		{"drain-timeout", c.DrainTimeout, 0, 10 * time.Minute},
@@ -185,9 +195,7 @@ func (c *Config) check() error {
 			fail("--%s: must be %v to %v", d.flag, d.min, d.max)
 		}
 	}
-	if err := c.Notices.check(); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, c.Notices.check(), c.Accounts.check())
 	if c.CheckInInterval >= c.EvidenceMaxAge {
 		fail("--check-in-interval: must be shorter than --evidence-max-age, else every device turns non-compliant between two reports")
 	}

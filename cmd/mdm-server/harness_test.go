@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/ctlconfig"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -206,6 +207,7 @@ type admin struct {
 	wipe       wipev1.WipeAdminServiceClient
 	requests   wipev1.WipeRequestServiceClient
 	company    wipev1.CompanyDeviceAdminServiceClient
+	apps       appprotectv1.AppAdminServiceClient
 	audit      auditv1.AuditServiceClient
 }
 
@@ -223,6 +225,7 @@ func newAdmin(conn *grpc.ClientConn) *admin {
 		wipe:       wipev1.NewWipeAdminServiceClient(conn),
 		requests:   wipev1.NewWipeRequestServiceClient(conn),
 		company:    wipev1.NewCompanyDeviceAdminServiceClient(conn),
+		apps:       appprotectv1.NewAppAdminServiceClient(conn),
 		audit:      auditv1.NewAuditServiceClient(conn),
 	}
 }

@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(adminCommand(&cfg), auditCommand(&cfg), checkCommand(&cfg), healthcheckCommand(&cfg))
+	root.AddCommand(adminCommand(&cfg), scimTokenCommand(&cfg), auditCommand(&cfg), checkCommand(&cfg), healthcheckCommand(&cfg))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -4,6 +4,7 @@ import (
 	"ringfence/internal/compliance/compliancerpc"
 	"ringfence/internal/identity"
 	"ringfence/internal/rpc"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -14,6 +15,11 @@ import (
 var (
 	anyone  = rpc.Rule{Callers: []identity.Kind{identity.Anonymous, identity.Device}}
 	devices = rpc.Rule{Callers: []identity.Kind{identity.Device}}
+	apps    = rpc.Rule{Callers: []identity.Kind{identity.App}}
+	// wiped is whatever can be wiped.
+	wiped = rpc.Rule{Callers: []identity.Kind{identity.Device, identity.App}}
+	// newcomers have no certificate, or show that of an epoch before.
+	newcomers = rpc.Rule{Callers: []identity.Kind{identity.Anonymous, identity.App}}
 )
 
 // admins lets those administrators in whose role may any one of the verbs.
@@ -45,12 +51,19 @@ func deviceRules() rpc.Rules {
 		compliancev1.ComplianceService_GetManifest_FullMethodName:      devices,
 		compliancev1.ComplianceService_CheckIn_FullMethodName:          {Callers: devices.Callers, Quick: compliancerpc.QuickCheckIn},
 		compliancev1.ComplianceService_IssueCertificate_FullMethodName: {Callers: devices.Callers, Rate: certified},
-		wipev1.WipeService_FetchOrders_FullMethodName:                  devices,
-		wipev1.WipeService_ReportOrder_FullMethodName:                  devices,
+		wipev1.WipeService_FetchOrders_FullMethodName:                  wiped,
+		wipev1.WipeService_ReportOrder_FullMethodName:                  wiped,
 		wipev1.WipeService_FetchLease_FullMethodName:                   devices,
 		// Of devices only those of the company are answered: the slice, which knows
 		// what ownership means, says so.
 		wipev1.CompanyDeviceService_FetchWholeDeviceOrders_FullMethodName: devices,
+
+		appprotectv1.AppService_BeginRegistration_FullMethodName: newcomers,
+		appprotectv1.AppService_Register_FullMethodName:          newcomers,
+		appprotectv1.AppService_Renew_FullMethodName:             {Callers: apps.Callers, Rate: certified},
+		appprotectv1.AppService_CheckIn_FullMethodName:           apps,
+		appprotectv1.AppService_Watch_FullMethodName:             apps,
+		appprotectv1.AppService_Leave_FullMethodName:             apps,
 	}
 }
 
@@ -112,6 +125,19 @@ func adminRules() rpc.Rules {
 		wipev1.WipeRequestService_GetLeaseStatus_FullMethodName:         admins(view),
 		wipev1.CompanyDeviceAdminService_PlanWholeDevice_FullMethodName: admins(view),
 		wipev1.CompanyDeviceAdminService_WipeWholeDevice_FullMethodName: admins(wipe),
+
+		appprotectv1.AppAdminService_ApplyAppPolicy_FullMethodName:     everywhere(manage),
+		appprotectv1.AppAdminService_GetAppPolicy_FullMethodName:       admins(view),
+		appprotectv1.AppAdminService_ListAppPolicies_FullMethodName:    admins(view),
+		appprotectv1.AppAdminService_DeleteAppPolicy_FullMethodName:    everywhere(manage),
+		appprotectv1.AppAdminService_ApplyApp_FullMethodName:           everywhere(manage),
+		appprotectv1.AppAdminService_GetApp_FullMethodName:             admins(view),
+		appprotectv1.AppAdminService_ListApps_FullMethodName:           admins(view),
+		appprotectv1.AppAdminService_DeleteApp_FullMethodName:          everywhere(manage),
+		appprotectv1.AppAdminService_GetRegistration_FullMethodName:    everywhere(view),
+		appprotectv1.AppAdminService_ListRegistrations_FullMethodName:  everywhere(view),
+		appprotectv1.AppAdminService_RetireRegistration_FullMethodName: everywhere(manage),
+		appprotectv1.AppAdminService_ExplainAppPolicy_FullMethodName:   everywhere(view),
 
 		auditv1.AuditService_ListEntries_FullMethodName:         everywhere(view),
 		auditv1.AuditService_GetHead_FullMethodName:             everywhere(view),

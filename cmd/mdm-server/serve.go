@@ -17,7 +17,7 @@ import (
 )
 
 // addresses are where the listeners are; empty for one that is off.
-type addresses struct{ Device, Admin, Ops string }
+type addresses struct{ Device, Admin, Ops, SCIM string }
 
 // serve runs the server until ctx ends, then drains it. ready, where given, is
 // called once everything listens.
@@ -77,6 +77,7 @@ type servers struct {
 	at     addresses
 	grpc   map[string]*rpc.Server
 	ops    *http.Server
+	scim   *http.Server
 	opened map[string]net.Listener
 	done   sync.WaitGroup
 }
@@ -94,7 +95,12 @@ func (p *parts) listen(ctx context.Context) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
+	scim, err := p.scimServer()
+	if err != nil {
+		return nil, err
+	}
 	s := &servers{
+		scim:   scim,
 		grpc:   map[string]*rpc.Server{"device": device, "admin": admin},
 		opened: make(map[string]net.Listener),
 		ops:    newOpsServer(opsParts{log: p.log, registry: p.registry, ready: p.db.Ping, crl: p.compliance.RevocationList}),
@@ -106,6 +112,7 @@ func (p *parts) listen(ctx context.Context) (*servers, error) {
 		{"device", p.config.DeviceListen, &s.at.Device},
 		{"admin", p.config.AdminListen, &s.at.Admin},
 		{"ops", p.config.OpsListen, &s.at.Ops},
+		{"scim", p.config.Accounts.SCIMListen, &s.at.SCIM},
 	} {
 		if l.address == off {
 			continue
@@ -125,9 +132,12 @@ func (s *servers) start(failed func(name string, err error)) {
 	for name, listener := range s.opened {
 		s.done.Go(func() {
 			var err error
-			if name == "ops" {
+			switch name {
+			case "ops":
 				err = s.ops.Serve(listener)
-			} else {
+			case "scim":
+				err = s.scim.ServeTLS(listener, "", "")
+			default:
 				err = s.grpc[name].Serve(listener)
 			}
 			if err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -146,10 +156,14 @@ func (s *servers) drain(within time.Duration) {
 	for _, server := range s.grpc {
 		all.Go(func() { server.Drain(ctx) })
 	}
-	all.Wait()
-	if err := s.ops.Shutdown(ctx); err != nil {
-		_ = s.ops.Close()
+	for _, server := range []*http.Server{s.scim, s.ops} {
+		all.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				_ = server.Close()
+			}
+		})
 	}
+	all.Wait()
 	s.done.Wait()
 }
 
@@ -218,6 +232,8 @@ func (p *parts) signHead(ctx context.Context) {
 func (p *parts) sweep(ctx context.Context) {
 	p.note(ctx, "sweep enrolments", p.enroll.Sweep(ctx))
 	p.note(ctx, "sweep verdicts", p.compliance.Sweep(ctx))
+	_, err := p.apps.Sweep(ctx)
+	p.note(ctx, "sweep registrations", err)
 }
 
 func (p *parts) sweepOrders(ctx context.Context) {

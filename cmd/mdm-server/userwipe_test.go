@@ -17,7 +17,7 @@ import (
 // wipeUser asks for everything of a person.
 func (a *admin) wipeUser(tb testing.TB, user string) (*wipev1.WipeRequest, error) {
 	tb.Helper()
-	plan, err := a.requests.PlanWipes(tb.Context(), &wipev1.PlanWipesRequest{Target: ofUser(user), Scope: workProfile})
+	plan, err := a.requests.PlanWipes(tb.Context(), &wipev1.PlanWipesRequest{Target: ofUser(user), Scope: workProfile, Standing: true})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"ringfence/internal/appprotect"
+	"ringfence/internal/appprotect/appprotectdb"
+	"ringfence/internal/appprotect/appprotectrpc"
 	"ringfence/internal/audit/auditdb"
 	"ringfence/internal/audit/auditrpc"
 	"ringfence/internal/bell"
@@ -21,16 +24,20 @@ import (
 	"ringfence/internal/compliance/compliancedb"
 	"ringfence/internal/compliance/compliancerpc"
 	"ringfence/internal/device"
+	"ringfence/internal/directory"
+	"ringfence/internal/directory/directorydb"
 	"ringfence/internal/enroll"
 	"ringfence/internal/enroll/enrolldb"
 	"ringfence/internal/enroll/enrollrpc"
 	"ringfence/internal/identity"
 	"ringfence/internal/pki"
 	"ringfence/internal/rpc"
+	"ringfence/internal/signin"
 	"ringfence/internal/sqldb"
 	"ringfence/internal/wipe"
 	"ringfence/internal/wipe/wipedb"
 	"ringfence/internal/wipe/wiperpc"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -55,6 +62,10 @@ type parts struct {
 	enroll     *enroll.Service
 	compliance *compliance.Service
 	wipe       *wipe.Service
+	apps       *appprotect.Service
+	directory  *directory.Service
+	scimTokens *directory.TokenService
+	signIn     *signin.Verifier
 }
 
 // assemble builds every part; nothing listens yet. Close the parts after use.
@@ -80,7 +91,12 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	signIn, err := cfg.Accounts.signIn(now)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--oidc-issuer: %w", err), db.Close())
+	}
 	p := &parts{
+		signIn: signIn,
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
 		db: db, authority: authority, bell: new(bell.Bell), record: record, heads: heads,
 		installation: key.Signer.Name(),
@@ -136,16 +152,44 @@ func (p *parts) slices() {
 		},
 		Cache: p.db.Exclusive(),
 	})
+	p.accounts()
 	p.wipe = wipe.New(wipe.Config{
 		Store:       wipedb.New(p.db, wipedb.WithClock(p.now)),
-		Devices:     devicesForWipe{p.enroll},
+		Devices:     targetsForWipe{devicesForWipe{p.enroll}, p.apps},
 		Apps:        appsForWipe{p.compliance},
 		People:      peopleForWipe{p.enroll},
-		Enrollments: enrollmentsForWipe{p.enroll},
+		Enrollments: endsForWipe{enrollmentsForWipe{p.enroll}, p.apps},
 		Signer:      wiperpc.NewSigner(p.authority),
 		Bell:        p.bell,
 		Now:         p.now,
 		NewID:       newID,
+	})
+}
+
+// accounts builds what knows the people of the organisation, and the apps that
+// hold their work accounts.
+func (p *parts) accounts() {
+	people := directorydb.New(p.db)
+	p.directory = directory.New(directory.Config{
+		Store: people, Now: p.now, NewID: newID, Cache: p.db.Exclusive(),
+		Changed: func(ctx context.Context, names []string) { p.apps.PersonsChanged(ctx, names) },
+	})
+	p.scimTokens = directory.NewTokens(directory.TokenConfig{Store: people, Now: p.now, NewID: newID, Random: rand.Reader})
+	registrations := appprotectdb.New(p.db)
+	p.apps = appprotect.New(appprotect.Config{
+		Policies: registrations, Registrations: registrations, States: registrations,
+		Directory: directoryForApps{p.directory},
+		SignIns:   signInsForApps{p.signIn},
+		Phones:    phonesForApps{p.enroll},
+		Orders:    ordersForApps{p},
+		Authority: appAuthority{enrollAuthority{p.authority}},
+		Leases:    appprotectrpc.NewLeaseSigner(p.authority),
+		Bell:      p.bell,
+		Now:       p.now,
+		NewID:     newID,
+		Random:    rand.Reader,
+		Limits:    appprotect.Limits{CheckIn: p.config.AppCheckInInterval},
+		Cache:     p.db.Exclusive(),
 	})
 }
 
@@ -176,31 +220,36 @@ func (p *parts) close() error { return p.db.Close() }
 // deviceServer is what phones speak to.
 func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	l := p.config.Limits
-	server, err := p.server(pki.Device, deviceRules(), metrics, rpc.Limits{
+	server, err := p.server(rpc.Config{Rules: deviceRules(), Metrics: metrics, Callers: p.phone, Limits: rpc.Limits{
 		Device:        rpc.Rate{PerSecond: float64(l.DevicePerSecond), Burst: l.DeviceBurst},
 		Anonymous:     rpc.Rate{PerSecond: float64(l.AnonymousPerSecond), Burst: l.AnonymousBurst},
 		CallerStreams: l.StreamsPerDevice,
-	}, p.phone)
+	}}, pki.Device, pki.App)
 	if err != nil {
 		return nil, err
 	}
 	enrollv1.RegisterEnrollmentServiceServer(server, enrollrpc.NewDeviceServer(p.enroll))
-	compliancev1.RegisterComplianceServiceServer(server, compliancerpc.NewDeviceServer(compliancerpc.Config{
-		Service: p.compliance, Bell: p.bell, Tick: p.config.WatchTick,
-		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
-	}))
+	compliancev1.RegisterComplianceServiceServer(server, compliancerpc.NewDeviceServer(compliancerpc.Config{Service: p.compliance, Watch: p.watch()}))
 	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
 	wipev1.RegisterCompanyDeviceServiceServer(server, wiperpc.NewCompanyDeviceServer(p.wipe))
+	appprotectv1.RegisterAppServiceServer(server, appprotectrpc.NewDeviceServer(p.apps, p.signedBy, p.watch()))
 	return server, rpc.CheckRules(deviceRules(), server)
+}
+
+// watch is how the streams of every slice listen.
+func (p *parts) watch() bell.Watch {
+	return bell.Watch{
+		Bell: p.bell, Tick: p.config.WatchTick, Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
+	}
 }
 
 // adminServer is what administrators speak to.
 func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	l := p.config.Limits
-	server, err := p.server(pki.Admin, adminRules(), metrics, rpc.Limits{
+	server, err := p.server(rpc.Config{Rules: adminRules(), Metrics: metrics, Callers: p.administrator, Limits: rpc.Limits{
 		Admin:     rpc.Rate{PerSecond: float64(l.AdminPerSecond), Burst: l.AdminBurst},
 		Anonymous: rpc.Rate{PerSecond: float64(l.AnonymousPerSecond), Burst: l.AnonymousBurst},
-	}, p.administrator)
+	}}, pki.Admin)
 	if err != nil {
 		return nil, err
 	}
@@ -209,29 +258,43 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	wipev1.RegisterWipeAdminServiceServer(server, wiperpc.NewAdminServer(p.wipe, p.authority.Roots()))
 	wipev1.RegisterWipeRequestServiceServer(server, wiperpc.NewRequestServer(p.wipe))
 	wipev1.RegisterCompanyDeviceAdminServiceServer(server, wiperpc.NewCompanyDeviceAdminServer(p.wipe))
+	appprotectv1.RegisterAppAdminServiceServer(server, appprotectrpc.NewAdminServer(p.apps))
 	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	return server, rpc.CheckRules(adminRules(), server)
 }
 
-func (p *parts) server(clients pki.Purpose, rules rpc.Rules, metrics *rpc.Metrics, limits rpc.Limits, callers rpc.CallerFunc) (*rpc.Server, error) {
-	tls, err := p.authority.ServerTLS(p.config.names(), clients)
+// server makes what answers to clients of the purposes; c says the rest.
+func (p *parts) server(c rpc.Config, clients ...pki.Purpose) (*rpc.Server, error) {
+	tls, err := p.authority.ServerTLS(p.config.names(), clients...)
 	if err != nil {
 		return nil, err
 	}
-	return rpc.New(rpc.Config{
-		TLS: tls,
-		Verify: func(raw [][]byte, now time.Time) (*x509.Certificate, error) {
-			return p.authority.VerifyClient(clients, raw, now)
-		},
-		Rules: rules, Callers: callers, Log: p.log, Metrics: metrics, Limits: limits, Now: p.now,
-	})
+	c.TLS, c.Log, c.Now = tls, p.log, p.now
+	c.Verify = func(raw [][]byte, now time.Time) (pki.Verified, error) {
+		return p.authority.VerifyClient(raw, now, clients...)
+	}
+	return rpc.New(c)
 }
 
-// phone says which device holds a certificate.
-func (p *parts) phone(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
-	if leaf == nil {
+// phone says which device, or which app on a phone, holds a certificate.
+func (p *parts) phone(ctx context.Context, client pki.Verified) (identity.Caller, error) {
+	switch client.Purpose {
+	case "":
 		return identity.Caller{}, nil
+	case pki.Device:
+		return p.device(ctx, client.Leaf)
+	case pki.App:
+		return p.app(ctx, client.Leaf)
+	default:
+		return identity.Caller{}, errNotHere
 	}
+}
+
+// errNotHere is the answer to a certificate of a purpose that the listener has
+// no callers for.
+var errNotHere = rpc.Unauthenticated(rpc.CertificateUnknown, "the client certificate was not issued for this listener")
+
+func (p *parts) device(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
 	caller, err := p.enroll.Identify(ctx, pki.FormatSerial(leaf.SerialNumber))
 	if err != nil {
 		return identity.Caller{}, err
@@ -240,12 +303,21 @@ func (p *parts) phone(ctx context.Context, leaf *x509.Certificate) (identity.Cal
 	return caller, nil
 }
 
+// app says which registration holds a certificate.
+func (p *parts) app(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
+	return p.apps.Identify(ctx, pki.FormatSerial(leaf.SerialNumber))
+}
+
 // administrator says which administrator holds a certificate.
-func (p *parts) administrator(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
-	if leaf == nil {
+func (p *parts) administrator(ctx context.Context, client pki.Verified) (identity.Caller, error) {
+	switch client.Purpose {
+	case "":
 		return identity.Caller{}, nil
+	case pki.Admin:
+		return p.enroll.IdentifyAdmin(ctx, pki.FormatSerial(client.Leaf.SerialNumber))
+	default:
+		return identity.Caller{}, errNotHere
 	}
-	return p.enroll.IdentifyAdmin(ctx, pki.FormatSerial(leaf.SerialNumber))
 }
 
 // newID makes 32 lower-case hex digits that nobody can guess.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,9 @@ type app struct {
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{in: stdin, out: stdout, err: stderr, now: time.Now, asks: isTerminal(stdin)}
+	// Read through one buffer, or the first question would take the answer of the
+	// second along.
+	return &app{in: bufio.NewReader(stdin), out: stdout, err: stderr, now: time.Now, asks: isTerminal(stdin)}
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"ringfence/internal/ctlconfig"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -35,6 +36,7 @@ type client struct {
 	requests   wipev1.WipeRequestServiceClient
 	company    wipev1.CompanyDeviceAdminServiceClient
 	audit      auditv1.AuditServiceClient
+	apps       appprotectv1.AppAdminServiceClient
 
 	context    ctlconfig.Context
 	connection *grpc.ClientConn
@@ -70,6 +72,7 @@ func (a *app) connect() (*client, error) {
 		requests:   wipev1.NewWipeRequestServiceClient(connection),
 		company:    wipev1.NewCompanyDeviceAdminServiceClient(connection),
 		audit:      auditv1.NewAuditServiceClient(connection),
+		apps:       appprotectv1.NewAppAdminServiceClient(connection),
 		context:    x,
 		connection: connection,
 	}, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringfence/internal/ctlconfig"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
@@ -88,6 +89,33 @@ func requestNames(ctx context.Context, c *client) ([]string, error) {
 	var out []string
 	for _, m := range r.GetRequests() {
 		out = append(out, m.GetId()+"\t"+requestState(m)+": "+m.GetSummary())
+	}
+	return out, err
+}
+
+func appPolicyNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.apps.ListAppPolicies(ctx, &appprotectv1.ListAppPoliciesRequest{PageSize: policyPage})
+	var out []string
+	for _, p := range r.GetPolicies() {
+		out = append(out, p.GetName()+"\t"+p.GetSpec().GetDescription())
+	}
+	return out, err
+}
+
+func appNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.apps.ListApps(ctx, &appprotectv1.ListAppsRequest{PageSize: policyPage})
+	var out []string
+	for _, m := range r.GetApps() {
+		out = append(out, m.GetPackage()+"\t"+m.GetSpec().GetTitle())
+	}
+	return out, err
+}
+
+func registrationNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.apps.ListRegistrations(ctx, &appprotectv1.ListRegistrationsRequest{PageSize: completions})
+	var out []string
+	for _, m := range r.GetRegistrations() {
+		out = append(out, m.GetId()+"\t"+m.GetUser()+" in "+m.GetPackage())
 	}
 	return out, err
 }

@@ -60,7 +60,7 @@ func (a *app) approveRequest() *cobra.Command {
 		if err != nil {
 			return wrapped(err, "request", in.GetId())
 		}
-		return a.tellRequest(done.GetRequest())
+		return a.tellMade(done.GetRequest(), done.GetPaused())
 	})
 	return cmd
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	wipev1 "ringfence/proto/mdm/wipe/v1"
@@ -23,7 +25,7 @@ var (
 	relinquishing = wording{"Give it up?", "Give up %s?"}
 )
 
-// oneDevice is an order for one device.
+// oneDevice is an order for one device, or for one registration of an app.
 type oneDevice struct {
 	id    string
 	scope *wipev1.Scope
@@ -44,11 +46,10 @@ func (d oneDevice) plan(ctx context.Context, c *client, now time.Time) (planned,
 func (d oneDevice) order(ctx context.Context, c *client, in consent) (outcome, error) {
 	if in.digest == "" && in.epoch == 0 {
 		// Nothing was planned: at least it is for the enrolment there is now.
-		now, err := getDevice(ctx, c, d.id)
-		if err != nil {
+		var err error
+		if in.epoch, err = presentEpoch(ctx, c, d.id); err != nil {
 			return outcome{}, fmt.Errorf("device %q: %w", d.id, err)
 		}
-		in.epoch = now.GetEpoch()
 	}
 	r, err := c.wipe.CreateWipe(ctx, &wipev1.CreateWipeRequest{
 		RequestKey: requestKey(in.flags.key), DeviceId: d.id, Scope: d.scope, Reason: in.flags.reason,
@@ -57,7 +58,26 @@ func (d oneDevice) order(ctx context.Context, c *client, in consent) (outcome, e
 	if err != nil {
 		return outcome{}, fmt.Errorf("device %q: %w", d.id, err)
 	}
-	return outcome{r.GetOrder(), r.GetRequest()}, nil
+	return outcome{order: r.GetOrder(), request: r.GetRequest(), paused: r.GetPaused()}, nil
+}
+
+// presentEpoch gives the epoch of a device. Of a registration there is no device:
+// an order that was made for it before says its epoch, and 0 lets the server
+// choose.
+func presentEpoch(ctx context.Context, c *client, id string) (uint64, error) {
+	now, err := getDevice(ctx, c, id)
+	if status.Code(err) != codes.NotFound {
+		return now.GetEpoch(), err
+	}
+	latest, listed := c.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{DeviceId: id, PageSize: 1})
+	switch {
+	case listed != nil:
+		return 0, listed
+	case len(latest.GetOrders()) == 0:
+		return 0, err
+	default:
+		return latest.GetOrders()[0].GetEpoch(), nil
+	}
 }
 
 // lifetime is --expires; nil where it was not given.
@@ -92,7 +112,7 @@ func (d manyDevices) order(ctx context.Context, c *client, in consent) (outcome,
 		RequestKey: requestKey(in.flags.key), Target: d.target, Scope: d.scope, Reason: in.flags.reason,
 		PlanDigest: in.digest, Lifetime: in.flags.lifetime(),
 	})
-	return outcome{request: r.GetRequest()}, about(d.target, err)
+	return outcome{request: r.GetRequest(), paused: r.GetPaused()}, about(d.target, err)
 }
 
 // about says which group or user an error is about.
@@ -120,7 +140,7 @@ type person struct{ user string }
 
 func (d person) plan(ctx context.Context, c *client, now time.Time) (planned, error) {
 	target := &wipev1.Target{Target: &wipev1.Target_User{User: d.user}}
-	r, err := c.requests.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: target, Scope: workProfileScope()})
+	r, err := c.requests.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: target, Scope: workProfileScope(), Standing: true})
 	if err != nil {
 		return planned{}, about(target, err)
 	}
@@ -130,8 +150,8 @@ func (d person) plan(ctx context.Context, c *client, now time.Time) (planned, er
 			if err := writePlans(w, r, now); err != nil {
 				return err
 			}
-			if r.GetIncluded() > 0 { // without a phone to begin with the server refuses
-				fmt.Fprintf(w, "It stands until it is lifted: what %s enrols until then is wiped too.\n", printable(d.user))
+			if r.GetIncluded() > 0 { // without anything to begin with the server refuses
+				fmt.Fprintf(w, "It stands until it is lifted: what %s enrols, or signs in to, until then is wiped too.\n", printable(d.user))
 			}
 			return nil
 		},
@@ -142,7 +162,7 @@ func (d person) order(ctx context.Context, c *client, in consent) (outcome, erro
 	r, err := c.requests.WipeUser(ctx, &wipev1.WipeUserRequest{
 		RequestKey: requestKey(in.flags.key), User: d.user, Reason: in.flags.reason, PlanDigest: in.digest,
 	})
-	return outcome{request: r.GetRequest()}, wrapped(err, "user", d.user)
+	return outcome{request: r.GetRequest(), paused: r.GetPaused()}, wrapped(err, "user", d.user)
 }
 
 // wholeDevice sends one phone of the company back to how it left the factory.

@@ -11,7 +11,8 @@ import (
 )
 
 func (a *app) deleteCommand() *cobra.Command {
-	return groupCommand("delete", "Take something away", a.deletePolicy(), a.deleteDevice(), a.revokeToken())
+	return groupCommand("delete", "Take something away", a.deletePolicy(), a.deleteAppPolicy(), a.deleteApp(),
+		a.deleteDevice(), a.revokeToken())
 }
 
 func (a *app) deletePolicy() *cobra.Command {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"ringfence/internal/enumname"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
@@ -28,6 +29,12 @@ func (a *app) describeCommand() *cobra.Command {
 			func(ctx context.Context, c *client, name string) (*compliancev1.Policy, error) {
 				return getPolicy(ctx, c, name, 0)
 			}, a.policySheet),
+		describeOne(a, "app-policy NAME", []string{"app-policies"}, appPolicyNames,
+			func(ctx context.Context, c *client, name string) (*appprotectv1.AppPolicy, error) {
+				return getAppPolicy(ctx, c, name, 0)
+			}, a.appPolicySheet),
+		describeOne(a, "registration ID", []string{"registrations", "reg"}, registrationNames,
+			getRegistration, a.registrationSheet),
 		describeOne(a, "wipe ID", []string{"wipes", "order", "orders"}, wipeNames, getWipe, a.wipeSheet),
 		a.describeRequest(),
 		describeOne(a, "certificate SERIAL", []string{"certificates", "cert", "certs"}, certificateNames,

@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/ctlconfig"
+	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -50,6 +51,7 @@ type fake struct {
 	wipev1.UnimplementedWipeAdminServiceServer
 	auditv1.UnimplementedAuditServiceServer
 	office
+	shelf
 
 	mu           sync.Mutex
 	devices      []*enrollv1.Device
@@ -162,6 +164,7 @@ func serve(t *testing.T) *bench {
 	wipev1.RegisterWipeRequestServiceServer(server, f)
 	wipev1.RegisterCompanyDeviceAdminServiceServer(server, f)
 	auditv1.RegisterAuditServiceServer(server, f)
+	appprotectv1.RegisterAppAdminServiceServer(server, f)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ type office struct {
 
 	needs      []string // why everything asked for needs a second person; none: nothing does
 	asked      []*wipev1.WipeRequest
+	accounts   []*wipev1.PlannedDevice              // registrations of apps
 	members    map[string][]*wipev1.RequestedDevice // by request
 	unsynced   map[string][]*wipev1.UnsyncedApp     // by device
 	governance *wipev1.GetGovernanceResponse
@@ -78,9 +79,18 @@ func (f *fake) PlanWipes(_ context.Context, r *wipev1.PlanWipesRequest) (*wipev1
 			included = append(included, p)
 		}
 	}
+	for _, p := range f.accounts {
+		if slices.Contains(r.GetTarget().GetDevices().GetIds(), p.GetDeviceId()) || r.GetStanding() && r.GetTarget().GetUser() == p.GetUser() {
+			out.Devices, included = append(out.Devices, p), append(included, p)
+			out.Included++
+		}
+	}
 	out.PlanDigest = digestOf(included, r.GetScope())
 	return out, nil
 }
+
+// open reports whether the breaker is.
+func (f *fake) open() bool { return f.governance.GetBreaker().GetOpen() }
 
 // ask files a request: it waits where the fake wants a second person.
 func (f *fake) ask(r *wipev1.WipeRequest, devices ...*wipev1.PlannedDevice) *wipev1.WipeRequest {
@@ -126,7 +136,7 @@ func (f *fake) CreateWipes(ctx context.Context, r *wipev1.CreateWipesRequest) (*
 	case p.GetIncluded() == 0:
 		return nil, no(codes.FailedPrecondition, "no device can have such an order", "NOTHING_TO_WIPE")
 	}
-	return &wipev1.CreateWipesResponse{Request: f.ask(&wipev1.WipeRequest{
+	return &wipev1.CreateWipesResponse{Paused: f.open(), Request: f.ask(&wipev1.WipeRequest{
 		Kind: wipev1.RequestKind_REQUEST_KIND_WIPE, Reason: r.GetReason(), Scope: r.GetScope(), PlanDigest: r.GetPlanDigest(),
 		Summary: fmt.Sprintf("%s of %d devices", scopeWords(r.GetScope()), p.GetIncluded()),
 	}, p.GetDevices()...)}, nil
@@ -134,11 +144,11 @@ func (f *fake) CreateWipes(ctx context.Context, r *wipev1.CreateWipesRequest) (*
 
 func (f *fake) WipeUser(ctx context.Context, r *wipev1.WipeUserRequest) (*wipev1.WipeUserResponse, error) {
 	target := &wipev1.Target{Target: &wipev1.Target_User{User: r.GetUser()}}
-	p, err := f.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: target, Scope: workProfileScope()})
+	p, err := f.PlanWipes(ctx, &wipev1.PlanWipesRequest{Target: target, Scope: workProfileScope(), Standing: true})
 	if err != nil || p.GetPlanDigest() != r.GetPlanDigest() {
 		return nil, no(codes.Aborted, "plan again", "PLAN_CHANGED")
 	}
-	return &wipev1.WipeUserResponse{Request: f.ask(&wipev1.WipeRequest{
+	return &wipev1.WipeUserResponse{Paused: f.open(), Request: f.ask(&wipev1.WipeRequest{
 		Kind: wipev1.RequestKind_REQUEST_KIND_USER_WIPE, Reason: r.GetReason(), User: r.GetUser(), Scope: workProfileScope(),
 		Summary: "everything of " + r.GetUser(),
 	}, p.GetDevices()...)}, nil
@@ -203,7 +213,7 @@ func (f *fake) ApproveRequest(_ context.Context, r *wipev1.ApproveRequestRequest
 		m.DecidedBy, m.DecidedAt, m.Decision, m.Hint = "admin:bob", timestamppb.New(now), r.GetComment(), ""
 		f.execute(m)
 	}
-	return &wipev1.ApproveRequestResponse{Request: m}, nil
+	return &wipev1.ApproveRequestResponse{Request: m, Paused: f.open()}, nil
 }
 
 func (f *fake) RejectRequest(_ context.Context, r *wipev1.RejectRequestRequest) (*wipev1.RejectRequestResponse, error) {

@@ -134,6 +134,14 @@ func (f *fake) GetRevocationList(context.Context, *compliancev1.GetRevocationLis
 }
 
 func (f *fake) PlanWipe(_ context.Context, r *wipev1.PlanWipeRequest) (*wipev1.PlanWipeResponse, error) {
+	for _, p := range f.accounts {
+		if p.GetDeviceId() == r.GetDeviceId() {
+			return &wipev1.PlanWipeResponse{
+				DeviceId: p.GetDeviceId(), Epoch: p.GetEpoch(), Removes: p.GetRemoves(), Keeps: []string{"everything else on the phone"},
+				Device: p, EndsEnrollment: true, PlanDigest: digestOf([]*wipev1.PlannedDevice{p}, r.GetScope()),
+			}, nil
+		}
+	}
 	d, err := f.device(r.GetDeviceId())
 	if err != nil {
 		return nil, err

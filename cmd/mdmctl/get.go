@@ -12,11 +12,13 @@ import (
 func (a *app) getCommand() *cobra.Command {
 	cmd := groupCommand("get", "List things, or show some by name",
 		a.getDevices(), a.getTokens(), a.getPolicies(), a.getWipes(), a.getCertificates(),
+		a.getAppPolicies(), a.getApps(), a.getRegistrations(),
 		a.getRequests(), a.getLimits(), a.getLeases(), a.getLeaseStatuses(),
 		a.getCompliance(), a.getAudit(), a.getCRL())
 	cmd.Example = `  mdmctl get devices --group sales --state enrolled
   mdmctl get device ID -o yaml
   mdmctl get certificates --device ID -o json
+  mdmctl get registrations --user maria@example.com
   mdmctl get requests --state waiting
   mdmctl get limits`
 	return cmd

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"ringfence/internal/enumname"
@@ -34,7 +35,9 @@ func (a *app) getPolicies() *cobra.Command {
 		cmd: cmd,
 		view: func(a *app) view[*compliancev1.Policy] {
 			v := policiesView(a.now())
-			v.document = a.writeDocuments
+			v.document = func(policies []*compliancev1.Policy) error {
+				return writeDocuments(a, policies, policyDocument)
+			}
 			return v
 		},
 		one: func(ctx context.Context, c *client, name string) (*compliancev1.Policy, error) {
@@ -51,17 +54,21 @@ func (a *app) getPolicies() *cobra.Command {
 	})
 }
 
-// writeDocuments writes policies as apply reads them, so that one can be fetched,
+func policyDocument(p *compliancev1.Policy) proto.Message {
+	return &compliancev1.PolicyDocument{
+		ApiVersion: "ringfence/v1", Kind: "Policy",
+		Metadata: &compliancev1.PolicyDocument_Metadata{Name: p.GetName()}, Spec: p.GetSpec(),
+	}
+}
+
+// writeDocuments writes things as apply reads them, so that one can be fetched,
 // edited and applied.
-func (a *app) writeDocuments(policies []*compliancev1.Policy) error {
-	for i, p := range policies {
+func writeDocuments[M any](a *app, things []M, as func(M) proto.Message) error {
+	for i, thing := range things {
 		if i > 0 {
 			fmt.Fprintln(a.out, "---")
 		}
-		document := &compliancev1.PolicyDocument{
-			ApiVersion: "ringfence/v1", Kind: "Policy",
-			Metadata: &compliancev1.PolicyDocument_Metadata{Name: p.GetName()}, Spec: p.GetSpec(),
-		}
+		document := as(thing)
 		raw, err := wireJSON(document)
 		if err != nil {
 			return err

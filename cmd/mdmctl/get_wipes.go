@@ -33,7 +33,7 @@ func (a *app) getWipes() *cobra.Command {
 		Aliases: []string{"wipe", "orders", "order"},
 		Short:   "The wipe orders, newest first",
 	}
-	l.cmd.Flags().StringVar(&filter.DeviceId, "device", "", "for this device")
+	l.cmd.Flags().StringVar(&filter.DeviceId, "device", "", "for this device, or registration")
 	l.cmd.Flags().StringVar(&filter.RequestId, "request", "", "of this request")
 	completeFlag(l.cmd, "request", a.ask(requestNames))
 	addEnum(l.cmd, &filter.State, "state", "in this state")

@@ -8,15 +8,19 @@ const appoint = "an approver is appointed on the server's host: mdm-server admin
 
 // hintOfReason says what to do next, by the reason of an answer.
 var hintOfReason = map[string]string{
-	"REVISION_MOVED":           "somebody changed the policy since: look at it again (mdmctl get policy NAME) and repeat",
+	"REVISION_MOVED":           "somebody changed the policy since: look at it again (mdmctl get policy NAME, mdmctl get app-policy NAME) and repeat",
+	"NO_POLICY":                "see mdmctl get app-policies",
+	"NO_APP":                   "see mdmctl get apps",
+	"NO_REGISTRATION":          "see mdmctl get registrations",
 	"REQUEST_KEY_REUSED":       "this request key belongs to another request: choose a new one, or leave --request-key out",
-	"EPOCH_MOVED":              "the device has enrolled again since: look at it (mdmctl describe device ID) and decide again",
+	"EPOCH_MOVED":              "it has enrolled or registered again since: look at it (mdmctl describe device ID, mdmctl describe registration ID) and decide again",
 	"MODE_HAS_NO_WORK_PROFILE": "of this device there is the data of named apps (--scope app-data --package NAME), or all of it: mdmctl wipe whole-device ID",
 	"NOT_ENROLLED":             "the device has left: nothing can reach it before it enrols again",
 	"ORDER_PENDING":            "an equal or wider order is under way: see mdmctl get wipes --device ID",
 	"ORDER_ACKNOWLEDGED":       "the device has promised to act: the order can no longer be cancelled",
 	"ORDER_FINISHED":           "the order has ended: see mdmctl describe wipe ID",
 	"SCOPE_NOT_FOR_MODE":       "a device in this mode cannot have such an order: see what it can have in docs/wipe.md",
+	"OTHER_APP":                "of a registration there is the data of its own app: mdmctl describe registration ID says which",
 	"NOTHING_TO_WIPE":          "no device would get an order: --dry-run says why of each",
 	"PLAN_CHANGED":             "what was planned is no longer so: run the command again without --plan, and look at the new plan",
 	"PERSONAL_SIDE_WOULD_GO":   "mdmctl relinquish device ID takes the work side and leaves the person's; --personal-side says that it is known that all goes",

@@ -51,6 +51,8 @@ type consent struct {
 type outcome struct {
 	order   *wipev1.Order
 	request *wipev1.WipeRequest
+	// paused: the breaker is open, perhaps by this very request.
+	paused bool
 }
 
 // orderFlags is what the command line says of any deed.

@@ -14,7 +14,7 @@ func (a *app) tellOutcome(out outcome) error {
 	o := out.order
 	switch {
 	case o == nil:
-		return a.tellRequest(out.request)
+		return a.tellMade(out.request, out.paused)
 	case a.forPrograms():
 		return a.writeMessage(o)
 	}
@@ -27,13 +27,20 @@ func (a *app) tellOutcome(out outcome) error {
 		s.field("Held", "until "+moment(held, a.now())+"; to stop it: mdmctl cancel wipe "+o.GetId()+" --reason TEXT")
 	}
 	if o.GetPaused() {
-		s.field("Paused", "the breaker is open: see mdmctl get limits")
+		s.field("Paused", breakerOpen)
 	}
 	return s.flush()
 }
 
+// breakerOpen is said of orders that it holds.
+const breakerOpen = "the breaker is open: see mdmctl get limits"
+
 // tellRequest prints where a request stands, and what to do next.
-func (a *app) tellRequest(r *wipev1.WipeRequest) error {
+func (a *app) tellRequest(r *wipev1.WipeRequest) error { return a.tellMade(r, false) }
+
+// tellMade is tellRequest for one that has just led to orders, which the breaker
+// may hold.
+func (a *app) tellMade(r *wipev1.WipeRequest, paused bool) error {
 	if a.forPrograms() {
 		return a.writeMessage(r)
 	}
@@ -43,6 +50,9 @@ func (a *app) tellRequest(r *wipev1.WipeRequest) error {
 	}
 	s := &sheet{w: a.out, indent: 2}
 	s.field("Asks", r.GetSummary())
+	if paused {
+		s.field("Paused", breakerOpen)
+	}
 	a.requestNext(s, r)
 	return s.flush()
 }
@@ -125,7 +135,7 @@ func (a *app) await(ctx context.Context, c *client, out outcome, f orderFlags) e
 		}
 		return a.tellDone(ctx, c, out.order.GetId())
 	}
-	if err := progress.tellRequest(out.request); err != nil {
+	if err := progress.tellMade(out.request, out.paused); err != nil {
 		return err
 	}
 	w := requestWatch{app: &progress, c: c, id: out.request.GetId()}

@@ -13,9 +13,13 @@ import (
 
 // writePlan says what would happen to one device.
 func writePlan(w io.Writer, p *wipev1.PlanWipeResponse, now time.Time) error {
-	fmt.Fprintf(w, "Device %s, epoch %d\n", printable(p.GetDeviceId()), p.GetEpoch())
-	line := func(word, text string) { fmt.Fprintf(w, "  %-8s %s\n", word, printable(text)) }
 	d := p.GetDevice()
+	what, ends := "Device", "the enrolment: the device's certificates stop working"
+	if d.GetPackage() != "" {
+		what, ends = "Registration", "the registration: the app's certificates stop working"
+	}
+	fmt.Fprintf(w, "%s %s, epoch %d\n", what, printable(p.GetDeviceId()), p.GetEpoch())
+	line := func(word, text string) { fmt.Fprintf(w, "  %-8s %s\n", word, printable(text)) }
 	if d != nil {
 		line("is", strings.Join(facts(d), ", "))
 		line("contact", contact(d, now))
@@ -27,7 +31,7 @@ func writePlan(w io.Writer, p *wipev1.PlanWipeResponse, now time.Time) error {
 		line("keeps", text)
 	}
 	if p.GetEndsEnrollment() {
-		line("ends", "the enrolment: the device's certificates stop working")
+		line("ends", ends)
 	}
 	for _, app := range d.GetUnsynced() {
 		line("LOSES", fmt.Sprintf("%s in %s that its server does not have yet", count(app.GetChanges(), "change"), app.GetPackage()))
@@ -45,7 +49,7 @@ func writePlan(w io.Writer, p *wipev1.PlanWipeResponse, now time.Time) error {
 func facts(d *wipev1.PlannedDevice) []string {
 	var out []string
 	for _, fact := range []struct{ before, value string }{
-		{"", d.GetOwnership()}, {"", d.GetMode()}, {"group ", d.GetGroup()}, {"user ", d.GetUser()},
+		{"", d.GetOwnership()}, {"", d.GetMode()}, {"app ", d.GetPackage()}, {"group ", d.GetGroup()}, {"user ", d.GetUser()},
 	} {
 		if fact.value != "" {
 			out = append(out, fact.before+fact.value)

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) retireCommand() *cobra.Command {
-	return groupCommand("retire", "End an enrolment", a.retireDevice())
+	return groupCommand("retire", "End an enrolment, or the registration of an app", a.retireDevice(), a.retireRegistration())
 }
 
 func (a *app) retireDevice() *cobra.Command {

@@ -62,7 +62,7 @@ func (a *app) root() *cobra.Command {
 	fixedChoices(root, "output", usualFormats)
 	completeFlag(root, "context", a.contextNames)
 	root.AddCommand(
-		a.getCommand(), a.describeCommand(), a.createCommand(), a.applyCommand(), a.deleteCommand(),
+		a.getCommand(), a.describeCommand(), a.explainCommand(), a.createCommand(), a.applyCommand(), a.deleteCommand(),
 		a.revokeCommand(), a.wipeCommand(), a.lockCommand(), a.relinquishCommand(), a.liftCommand(),
 		a.cancelCommand(), a.retireCommand(), a.watchCommand(),
 		a.approveCommand(), a.rejectCommand(), a.stopCommand(), a.resumeCommand(), a.setCommand(),

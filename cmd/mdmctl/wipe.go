@@ -10,7 +10,7 @@ import (
 
 func (a *app) wipeCommand() *cobra.Command {
 	return groupCommand("wipe", "Take the company's data back from phones",
-		a.wipeDevice(), a.wipeUser(), a.wipeWholeDevice())
+		a.wipeDevice(), a.wipeRegistrations(), a.wipeUser(), a.wipeWholeDevice())
 }
 
 // scopes are what "wipe device" can take, the widest first.

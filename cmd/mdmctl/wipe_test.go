@@ -291,7 +291,7 @@ Orders:  1 device of 1
 Goes:    the work profile: every work app
 Goes:    the enrolment
 Plan:    `+seen+`
-It stands until it is lifted: what jo@example.com enrols until then is wiped too.
+It stands until it is lifted: what jo@example.com enrols, or signs in to, until then is wiped too.
 Wipe everything of jo@example.com? [y/N] `)
 	if got := last[*wipev1.WipeUserRequest](b).GetPlanDigest(); got != seen {
 		t.Errorf("plan %s, want %s", got, seen)

@@ -15,8 +15,9 @@ func (a *app) wipeUser() *cobra.Command {
 		Aliases: []string{"users"},
 		Short:   "Order a wipe of everything of one person, until it is lifted",
 		Long: "Order a wipe of everything of one person: the work side of each device they have\n" +
-			"enrolled, and of each they enrol until it is lifted. Every order is bound to the\n" +
-			"enrolment it found, so what enrols after lifting is left alone.",
+			"enrolled, the data of each work account they have in an app, and of each of both\n" +
+			"that comes until it is lifted. Every order is bound to the enrolment, or to the\n" +
+			"registration, it found, so what comes after lifting is left alone.",
 		Example: `  mdmctl wipe user maria@example.com --reason "account taken over"
   mdmctl lift user-wipe REQUEST --reason "account is safe again"`,
 		Args: oneName,

@@ -1,8 +1,8 @@
 // Command apidoc writes the pages that are generated from the wire: docs/api.md
 // (every call, who may make it, what it promises on retry, its errors) and
 // docs/privacy.md (every field that a phone can send). It reads a serialised
-// FileDescriptorSet with source information. In docs/wipe.md it makes the tables
-// anew, from the code that decides who may wipe what.
+// FileDescriptorSet with source information. In docs/wipe.md and
+// docs/app-protection.md it makes the tables anew, from the code that decides.
 package main
 
 import (
@@ -34,20 +34,28 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	written, err := os.ReadFile(filepath.Join(args[1], "wipe.md"))
-	if err != nil {
-		return err
+	pages := map[string]string{"api.md": apiPage(files), "privacy.md": privacyPage(files)}
+	for name, anew := range withTables {
+		written, err := os.ReadFile(filepath.Join(args[1], name))
+		if err != nil {
+			return err
+		}
+		if pages[name], err = anew(string(written)); err != nil {
+			return err
+		}
 	}
-	wipes, err := wipePage(string(written))
-	if err != nil {
-		return err
-	}
-	for name, page := range map[string]string{"api.md": apiPage(files), "privacy.md": privacyPage(files), "wipe.md": wipes} {
+	for name, page := range pages {
 		if err := os.WriteFile(filepath.Join(args[2], name), []byte(page), 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withTables are the pages that are written by hand but for their tables.
+var withTables = map[string]func(page string) (string, error){
+	"wipe.md":           wipePage,
+	"app-protection.md": appProtectionPage,
 }
 
 // load reads the project's own files from a descriptor set, by path.

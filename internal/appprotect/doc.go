@@ -4,28 +4,13 @@
 // Administrators write policies. A policy names the apps, the people and the
 // management levels it is for, and says settings. From every policy that
 // applies to one person in one app at one level, [Merge] makes one
-// [Effective]: the most restrictive value of each setting, who made it so, and
-// a revision that is the hash of its content. The app holds to it:
+// [Merged]: the most restrictive value of each setting, who made it so, and
+// the [apprules.Effective] that the app is sent. What a policy can say, and
+// what follows from it, is in internal/apprules, which the app has too:
 //
-//	policies ──Merge──▶ effective ──Expanded──▶ what one registration is sent
-//	                        │
-//	     a report, facts ───┼──Evaluate──▶ ok, warn, block or wipe, and why
-//	     a transfer ────────┼──May───────▶ may this go there?
-//	     a session ─────────┼──Access────▶ what is asked of the person now
-//	     a new PIN ─────────┴──CheckPIN──▶ what is wrong with it
-//
-// Everything here is a pure function of what is passed in, so the server and
-// the app decide alike, the app also without a network.
-//
-// # Words
-//
-// A setting is one thing a policy can say; the catalog ([Catalog]) has a row
-// for each, which gives its name, its values, its default and how two policies
-// that say it are merged. A setting is added by declaring it, and nowhere
-// else. A check is a condition of launch; it has up to three thresholds, each
-// for one action: warn, block, wipe. A gate is a way by which data enters or
-// leaves the app. A peer is who is on the other side of a gate. The level is
-// how the phone is managed: not at all, a work profile, or fully.
+//	policies ──Merge──▶ merged ──Expanded──▶ what one registration is sent
+//	                                              │
+//	     a report, facts ─────────Evaluate────────┴──▶ ok, warn, block or wipe
 //
 // # How policies meet
 //
@@ -37,6 +22,38 @@
 // exception counts only if every policy that makes the restriction makes the
 // exception too.
 //
+// # A registration
+//
+// A registration is the work account of one person in one app on one phone. It
+// is named by the person (issuer and subject), the device tag and the package;
+// each time the app registers again it is in its next epoch:
+//
+//	Begin ──challenge──▶ the person signs in ──ID token──▶ Register
+//	                                                          │
+//	             ┌────────────────── epoch n ─────────────────┘◀──┐
+//	             │ CheckIn, Renew                                 │ Register:
+//	             ▼                                                │ epoch n+1
+//	  over: signed out, self-wiped, wiped, retired, ──────────────┘
+//	        registered again
+//
+// The nonce of the ID token ([Nonce]) names a challenge and a key. So the token
+// is of use with no other key, and no second time; a Register that is repeated
+// word for word is given its first answer for ten minutes, and opens nothing.
+// What was issued to an epoch, and what was ordered for it, ends with it.
+//
+// A report has a number, which only grows within an epoch. What was overtaken is
+// refused; what is repeated word for word is answered by how things are now.
+// Each answer has the verdict, the policy, and a signed lease, which says how
+// long the app may go on without the next. A check-in is one write, and where
+// this process alone writes, it reads nothing of its own but from memory.
+//
+// The verdict is given on the policies, the directory's word and the enrolled
+// phones as they are at that moment. Between reports Sweep gives it anew where
+// the time has come, the policies have changed or the verdict says wipe, and
+// PersonsChanged where the directory has. A verdict that says wipe shuts the app
+// at once; the wipe itself is an order as any other, under everybody's limits,
+// and asked for again by each Sweep until it can be given.
+//
 // # What is promised to the phone's owner
 //
 // A policy governs one work account in one app; the personal accounts in the
@@ -44,12 +61,15 @@
 // and no value by which it could say more. A wipe here is of that account's
 // data. A report holds no identifier of the hardware, nothing personal, and
 // never the PIN. What an app does not report can block it, and never wipes it.
-// A verdict names the check, the threshold, what was seen and the remedy.
+// A verdict names the check, the threshold, what was seen and the remedy. The
+// record names checks, and no values. The device tag is random, gives no right
+// to whoever claims it, and says nothing but that two registrations are on one
+// phone.
 //
 // # What is not promised
 //
-// An app that does not ask is not held back: the gates guard against people,
-// not against the app they are built into. What the phone says of itself can
-// be forged by whoever owns its kernel; the integrity check is the part that
-// is hard to forge. Screenshots by a second camera exist.
+// Package and signer are the app's own word, as is its report: who has the
+// person sign in to a forged app has a registration of that person, and only
+// that. A person's groups are those of the sign-in where no directory knows the
+// person, and so as old as that.
 package appprotect

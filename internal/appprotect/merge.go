@@ -2,10 +2,10 @@ package appprotect
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
+
+	"ringfence/internal/apprules"
 )
 
 // Named is a policy as Merge takes it.
@@ -17,7 +17,7 @@ type Named struct {
 
 // Source says which policies made a setting what it is.
 type Source struct {
-	Key Key
+	Key apprules.Key
 	// Policies are those that say just this value; where none of them does, as
 	// with lists that intersect, all that say any.
 	Policies []string
@@ -31,11 +31,10 @@ type Conflict struct {
 	Detail   string
 }
 
-// Effective is what holds for one person in one app at one level. It does not
-// change once it is made.
-type Effective struct {
-	Settings Settings
-	Config   Config
+// Merged is what holds for one subject, and where it comes from. The app is
+// sent the Effective in it and learns nothing of the rest.
+type Merged struct {
+	*apprules.Effective
 	// Policies are those that apply, in the order of their names; without any
 	// the app is nobody's to open.
 	Policies []string
@@ -43,73 +42,72 @@ type Effective struct {
 	// the default.
 	Sources   []Source
 	Conflicts []Conflict
-	governed  bool
-	revision  string
 }
 
-// Revision is the hash of what the app is sent: 64 hexadecimal digits. Who made
-// it so, and the names of policies, do not count; that there is a policy does.
-func (e *Effective) Revision() string { return e.revision }
-
-// Governed reports whether any policy applies.
-func (e *Effective) Governed() bool { return e.governed }
-
-// Merge makes one of all policies whose targets have the subject. The strictest
-// value of each setting wins; configuration is merged as the app's schema says,
+// Merge makes one of all policies whose targets have the subject; the fallback
+// policies among them hold only where there are no others. The strictest value of each setting wins; configuration is merged as the app's schema says,
 // and what cannot be merged is left out and named as a conflict. The order of
 // the policies does not matter.
-func Merge(policies []Named, s Subject, schema *Schema) *Effective {
-	var applying []Named
+func Merge(policies []Named, s Subject, schema *apprules.Schema) *Merged {
+	applying := reaching(policies, s)
+	m := &Merged{}
+	settings := make([]apprules.Settings, len(applying))
+	for i, p := range applying {
+		m.Policies = append(m.Policies, p.Name)
+		settings[i] = p.Spec.Settings
+	}
+	m.Policies = sortedSet(m.Policies)
+	merged := apprules.Merge(settings...)
+	m.Sources = sources(applying, merged)
+	var config apprules.Config
+	config, m.Conflicts = mergeConfigs(applying, schema)
+	m.Effective = apprules.Seal(merged, config, len(applying) > 0)
+	return m
+}
+
+// reaching gives the policies that hold for the subject, sorted, with their
+// settings settled.
+func reaching(policies []Named, s Subject) []Named {
+	var list, fallbacks []Named
 	for _, p := range policies {
-		if p.Spec.Target.Reaches(s) {
-			p.Spec.Settings = p.Spec.Settings.settled()
-			applying = append(applying, p)
+		switch {
+		case !p.Spec.Target.Reaches(s):
+			continue
+		case p.Spec.Fallback:
+			fallbacks = append(fallbacks, p)
+		default:
+			list = append(list, p)
 		}
 	}
-	slices.SortFunc(applying, func(a, b Named) int {
+	if len(list) == 0 {
+		list = fallbacks
+	}
+	for i := range list {
+		list[i].Spec.Settings = list[i].Spec.Settings.Settled()
+	}
+	slices.SortFunc(list, func(a, b Named) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Revision, b.Revision))
 	})
-	e := &Effective{governed: len(applying) > 0}
-	for _, p := range applying {
-		e.Policies = append(e.Policies, p.Name)
-		e.Settings = e.Settings.merge(p.Spec.Settings)
-	}
-	e.Policies = sortedSet(e.Policies)
-	e.Settings = e.Settings.settled()
-	e.Sources = sources(applying, e.Settings)
-	e.Config, e.Conflicts = mergeConfigs(applying, schema)
-	e.seal()
-	return e
-}
-
-// Restore makes an Effective of what a governed app was sent, so that it can compare
-// the revision and hold to it.
-func Restore(s Settings, c Config) *Effective {
-	e := &Effective{Settings: s, Config: c, governed: true}
-	e.seal()
-	return e
-}
-
-func (e *Effective) seal() {
-	b := append([]byte("ringfence app protection 1\x00"), flagByte(e.Governed()))
-	sum := sha256.Sum256(e.Config.appendTo(e.Settings.appendTo(b)))
-	e.revision = hex.EncodeToString(sum[:])
+	return list
 }
 
 // sources finds who made each setting what it is.
-func sources(policies []Named, merged Settings) []Source {
-	byKey, _ := entries()
-	list := make([]Source, 0, len(merged.said))
+func sources(policies []Named, merged apprules.Settings) []Source {
+	said := make([]map[apprules.Key][]string, len(policies))
+	for i, p := range policies {
+		said[i] = p.Spec.Settings.Plain()
+	}
+	want := merged.Plain()
+	list := make([]Source, 0, len(want))
 	for _, key := range merged.Keys() {
-		want := byKey[key].format(merged.said[key])
 		var makers, speakers []string
-		for _, p := range policies {
-			value, said := p.Spec.Settings.said[key]
-			if !said {
+		for i, p := range policies {
+			value, says := said[i][key]
+			if !says {
 				continue
 			}
 			speakers = append(speakers, p.Name)
-			if slices.Equal(byKey[key].format(value), want) {
+			if slices.Equal(value, want[key]) {
 				makers = append(makers, p.Name)
 			}
 		}

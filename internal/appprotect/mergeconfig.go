@@ -4,37 +4,43 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"ringfence/internal/apprules"
 )
 
 // mergeConfigs makes one configuration of what sorted policies say. A value
 // that the schema does not know, or no longer allows, is left out as a
 // conflict with the schema.
-func mergeConfigs(policies []Named, schema *Schema) (Config, []Conflict) {
+func mergeConfigs(policies []Named, schema *apprules.Schema) (apprules.Config, []Conflict) {
 	m := configMerge{schema: schema, said: make(map[string][]string)}
 	for _, p := range policies {
-		m.add(p.Name, p.Spec.Config.canonical())
+		m.add(p.Name, p.Spec.Config.Canonical())
 	}
 	for key := range m.problems {
 		delete(m.merged.Values, strings.TrimPrefix(key, "values."))
 		delete(m.merged.Custom, strings.TrimPrefix(key, "custom."))
 	}
+	config, left := m.merged.Fit()
+	for _, key := range left {
+		m.problem(key, apprules.TooMuch)
+	}
 	var conflicts []Conflict
 	for _, key := range slices.Sorted(maps.Keys(m.problems)) {
 		conflicts = append(conflicts, Conflict{key, sortedSet(m.said[key]), m.problems[key]})
 	}
-	return m.merged.canonical(), conflicts
+	return config.Canonical(), conflicts
 }
 
 // configMerge is a merge under way.
 type configMerge struct {
-	schema *Schema
-	merged Config
+	schema *apprules.Schema
+	merged apprules.Config
 	// said has the policies that say a key; problems has why it is left out.
 	said     map[string][]string
 	problems map[string]string
 }
 
-func (m *configMerge) add(policy string, c Config) {
+func (m *configMerge) add(policy string, c apprules.Config) {
 	for _, key := range slices.Sorted(maps.Keys(c.Values)) {
 		m.addValue(policy, key, c.Values[key])
 	}
@@ -46,6 +52,7 @@ func (m *configMerge) add(policy string, c Config) {
 		put(&m.merged.Custom, key, c.Custom[key])
 	}
 	for name, grant := range c.Permissions {
+		m.said["permissions."+name] = append(m.said["permissions."+name], policy)
 		put(&m.merged.Permissions, name, max(grant, m.merged.Permissions[name]))
 	}
 	if before := m.merged.ConnectedApps; c.ConnectedApps != nil {
@@ -56,17 +63,18 @@ func (m *configMerge) add(policy string, c Config) {
 
 func (m *configMerge) addValue(policy, key string, texts []string) {
 	m.said["values."+key] = append(m.said["values."+key], policy)
-	item, known := m.schema.item(key)
+	item, known := m.schema.Item(key)
 	switch {
 	case !known:
 		m.problem("values."+key, "the app's schema does not have it")
 		return
-	case checkValue(item, texts) != nil:
+	case item.Allows(texts) != nil:
 		m.problem("values."+key, "the app's schema does not allow a value")
 		return
 	}
+	texts = item.Canonical(texts)
 	if before, both := m.merged.Values[key]; both {
-		merged, same := item.merge(before, texts)
+		merged, same := item.Combine(before, texts)
 		if !same {
 			m.problem("values."+key, "policies say different things")
 			return

@@ -1,8 +1,9 @@
 package appprotect
 
 import (
-	"bytes"
 	"time"
+
+	"ringfence/internal/apprules"
 )
 
 // Policy is one revision of a named policy. A revision never changes.
@@ -23,24 +24,23 @@ type Spec struct {
 	// Description is free text for administrators.
 	Description string
 	Target      Target
-	Settings    Settings
+	// Fallback policies hold only for whom no other policy reaches, in that app
+	// at that level. Of several of them all hold.
+	Fallback bool
+	Settings apprules.Settings
 	// Config is what the apps are told beside the settings.
-	Config Config
+	Config apprules.Config
 }
 
 // Canonical gives the one form of a spec in which it is compared and stored.
 // What it asks is the same.
 func (s Spec) Canonical() Spec {
-	s.Target, s.Settings, s.Config = s.Target.canonical(), s.Settings.settled(), s.Config.canonical()
+	s.Target, s.Settings, s.Config = s.Target.canonical(), s.Settings.Settled(), s.Config.Canonical()
 	return s
 }
 
 // Equal reports whether two specs are the same in their canonical form.
 func (s Spec) Equal(o Spec) bool {
-	return bytes.Equal(s.Canonical().appendTo(nil), o.Canonical().appendTo(nil))
-}
-
-func (s Spec) appendTo(b []byte) []byte {
-	b = s.Target.appendTo(appendText(b, s.Description))
-	return s.Config.appendTo(s.Settings.appendTo(b))
+	return s.Description == o.Description && s.Fallback == o.Fallback && s.Target.canonical().equal(o.Target.canonical()) &&
+		s.Settings.Settled().Equal(o.Settings.Settled()) && s.Config.Equal(o.Config)
 }

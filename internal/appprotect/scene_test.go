@@ -1,34 +1,28 @@
 package appprotect
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
-)
 
-// t0 is a Sunday at noon in Greenwich.
-var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	"ringfence/internal/apprules"
+)
 
 const signer = "ab0000000000000000000000000000000000000000000000000000000000cdef"
 
 var ada = Subject{
-	User: "ada@example.com", Package: "com.example.mail", SignerSHA256: signer, Level: Unenrolled,
+	User: "ada@example.com", Package: "com.example.mail", SignerSHA256: signer, Level: apprules.Unenrolled,
 }
 
-var adasTokens = Tokens{User: "ada@example.com", UserID: "u-1", DeviceTag: "tag-1", Package: "com.example.mail"}
-
-var mailSchema = &Schema{Package: "com.example.mail", Items: []Item{
-	{Key: "server", Kind: ItemString},
-	{Key: "sync", Kind: ItemBool, Merge: MergeAll},
-	{Key: "beta", Kind: ItemBool, Merge: MergeAny},
-	{Key: "days", Kind: ItemInteger, Merge: MergeLeast, Min: 1, Max: 365},
-	{Key: "key_bits", Kind: ItemInteger, Merge: MergeMost},
-	{Key: "mode", Kind: ItemChoice, Merge: MergeStrictest, Choices: []string{"push", "poll", "manual"}},
-	{Key: "domains", Kind: ItemList, Merge: MergeCommon},
-	{Key: "denied", Kind: ItemList, Merge: MergeUnion},
-	{Key: "secret", Kind: ItemString, Hidden: true},
+var mailSchema = &apprules.Schema{Package: "com.example.mail", Items: []apprules.Item{
+	{Key: "server", Kind: apprules.ItemString},
+	{Key: "sync", Kind: apprules.ItemBool, Merge: apprules.MergeAll},
+	{Key: "beta", Kind: apprules.ItemBool, Merge: apprules.MergeAny},
+	{Key: "days", Kind: apprules.ItemInteger, Merge: apprules.MergeLeast, Min: 1, Max: 365},
+	{Key: "key_bits", Kind: apprules.ItemInteger, Merge: apprules.MergeMost},
+	{Key: "mode", Kind: apprules.ItemChoice, Merge: apprules.MergeStrictest, Choices: []string{"push", "poll", "manual"}},
+	{Key: "domains", Kind: apprules.ItemList, Merge: apprules.MergeCommon},
+	{Key: "denied", Kind: apprules.ItemList, Merge: apprules.MergeUnion},
+	{Key: "secret", Kind: apprules.ItemString, Hidden: true},
 }}
 
 // everyone is a target that has every subject.
@@ -52,7 +46,7 @@ func sayings(text string) map[string][]string {
 func specOf(t testing.TB, said map[string][]string) Spec {
 	t.Helper()
 	spec := Spec{Target: everyone()}
-	plain := make(map[Key][]string)
+	plain := make(map[apprules.Key][]string)
 	for key, texts := range said {
 		part, rest, _ := strings.Cut(key, ".")
 		switch part {
@@ -64,242 +58,62 @@ func specOf(t testing.TB, said map[string][]string) Spec {
 			case "custom":
 				put(&spec.Config.Custom, name, texts[0])
 			case "permissions":
-				put(&spec.Config.Permissions, name, Grant(slices.Index(grantNames, texts[0])))
+				put(&spec.Config.Permissions, name, grantOf(texts[0]))
 			case "connected_apps":
 				connected := texts[0] == "true"
 				spec.Config.ConnectedApps = &connected
 			}
 		case "target":
-			aim(&spec.Target, rest, texts[0])
+			aim(&spec, rest, texts[0])
 		default:
-			plain[Key(key)] = texts
+			plain[apprules.Key(key)] = texts
 		}
 	}
 	var err error
-	if spec.Settings, err = ParseSettings(plain); err != nil {
+	if spec.Settings, err = apprules.ParseSettings(plain); err != nil {
 		t.Fatal(err)
 	}
 	return spec
 }
 
-func aim(target *Target, field, text string) {
+func aim(spec *Spec, field, text string) {
+	target := &spec.Target
 	name, grouped := strings.CutPrefix(text, "group:")
 	switch {
 	case field == "apps" && grouped:
 		target.AppGroups = []string{name}
 	case field == "apps":
-		target.Apps, target.AppGroups = []App{{Package: text, SignerSHA256: []string{signer}}}, nil
+		target.Apps, target.AppGroups = []TargetApp{{Package: text, SignerSHA256: []string{signer}}}, nil
+	case field == "fallback":
+		spec.Fallback = text == "true"
 	case field == "people":
 		target.Include = Audience{Groups: []string{name}}
 	case field == "levels":
-		target.Levels = []Level{Level(slices.Index(levelNames, text))}
+		target.Levels = []apprules.Level{levelOf(text)}
 	}
 }
 
-// fields are the "name=value" words of a scene; underscores are spaces.
-type fields map[string]string
-
-func (f fields) has(name string) bool { _, has := f[name]; return has }
-
-func (f fields) ago(name string, otherwise time.Duration) time.Time {
-	if !f.has(name) {
-		return t0.Add(-otherwise)
-	}
-	d, err := parseSpan(f[name])
-	if err != nil {
-		panic(name + " " + err.Error())
-	}
-	return t0.Add(-d)
-}
-
-func (f fields) index(name string, names []string, otherwise int) int {
-	if !f.has(name) {
-		return otherwise
-	}
-	i := slices.Index(names, f[name])
-	if i < 0 {
-		panic(name + " has no value " + f[name])
-	}
-	return i
-}
-
-func (f fields) number(name string) uint32 {
-	n, err := strconv.ParseUint(f[name], 10, 32)
-	if err != nil && f.has(name) {
-		panic(err)
-	}
-	return uint32(n)
-}
-
-func (f fields) version(name, otherwise string) Version {
-	if f.has(name) {
-		otherwise = f[name]
-	}
-	v, err := ParseVersion(otherwise)
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-func (f fields) text(name, otherwise string) string {
-	if f.has(name) {
-		otherwise = f[name]
-	}
-	return strings.ReplaceAll(otherwise, "_", " ")
-}
-
-// play gives in one line what is decided in a scene.
-func play(t testing.TB, spec Spec, scene string) string {
-	t.Helper()
-	words := strings.Fields(scene)
-	f := fields{}
-	for _, word := range words[1:] {
-		name, value, _ := strings.Cut(word, "=")
-		f[name] = value
-	}
-	e := Merge([]Named{{Name: "p", Spec: spec}}, ada, mailSchema)
-	switch words[0] {
-	case "gate":
-		return playGate(e, words[1], f)
-	case "launch":
-		return playLaunch(e, f)
-	case "access":
-		return playAccess(e, f)
-	case "pin":
-		return playPIN(e, words[1], f)
-	case "config":
-		return playConfig(t, e)
-	case "target":
-		return playTarget(spec, f)
-	}
-	t.Fatalf("no such scene: %s", scene)
-	return ""
-}
-
-func playGate(e *Effective, gate string, f fields) string {
-	d := May(e, Transfer{
-		Gate:     Gate(slices.Index(gateNames, gate)),
-		Peer:     Peer{Package: f["app"], Managed: f.has("managed"), Same: f.has("same")},
-		Location: 1 << f.index("place", locationNames, 15), Characters: int(f.number("chars")), Redacts: f.has("redacts"),
-		Level: Level(f.index("level", levelNames, int(Unenrolled))), DeviceEncrypted: f.has("encrypted"),
-	})
-	switch {
-	case d.Redacted:
-		return "redacted"
-	case d.Allowed:
-		return "allow"
-	}
-	return "refuse " + d.MessageKey
-}
-
-// wellReport is of an app and a phone with nothing wrong; f says otherwise.
-func wellReport(f fields) *Report {
-	waits := t0.Sub(f.ago("waits", 0))
-	r := &Report{
-		ObservedAt: t0,
-		AppVersion: f.version("app", "9.0"), SDKVersion: f.version("sdk", "9.0"), AgentVersion: f.version("agent", "9.0"),
-		AgentUpdateWaits: &waits, OSVersion: f.version("os", "15"), Patch: Patch(f.text("patch", "2026-02-05")),
-		Manufacturer: f.text("maker", "Google"), Model: f.text("model", "Pixel 9"),
-		Lock: Lock(f.index("devicelock", lockNames, int(LockHigh))), RootChecked: true,
-		Integrity: IntegrityReport{
-			Verdict:    Integrity(f.index("integrity", integrityNames, int(IntegrityCertified))),
-			Evaluation: Evaluation(f.index("evaluation", evaluationNames, int(EvaluationHardware))), At: t0.Add(-time.Hour),
-		},
-		AppScan: AppScanState(f.index("scan", appScanNames, int(AppScanOn))),
-		Knox:    Attestation(f.index("knox", attestationNames, int(AttestationPassed))),
-		PIN:     PINState{Set: true, Failures: f.number("failures")},
-	}
-	r.Defender = Threat(f.index("defender", threatNames, int(ThreatSecured)))
-	r.ThirdParty = Threat(f.index("thirdparty", threatNames, 0))
-	if f.has("root") {
-		r.RootSignals = 1 << f.index("root", rootSignalNames, 0)
-	}
-	return r
-}
-
-func playLaunch(e *Effective, f fields) string {
-	registration := Registration{OnlineAt: f.ago("online", time.Minute), AccountDisabled: f.has("disabled")}
-	if f.has("clockedout") {
-		registration.ClockedOutAt = f.ago("clockedout", 0)
-	}
-	v := Evaluate(Evidence{Effective: e, Report: wellReport(f), Registration: registration}, t0)
-	text := v.Standing.String()
-	for _, found := range v.Findings {
-		text += " " + string(found.Check)
-		if f.has("link") && found.Link != "" {
-			text += " " + found.Link
+func levelOf(text string) apprules.Level {
+	for l := apprules.Unenrolled; l <= apprules.FullyManaged; l++ {
+		if l.String() == text {
+			return l
 		}
 	}
-	return text
+	panic("no level " + text)
 }
 
-func playAccess(e *Effective, f fields) string {
-	a := Access(e, Session{
-		Level: Level(f.index("level", levelNames, int(Unenrolled))), DeviceLock: f.has("lock"),
-		CheckedAt: f.ago("checked", time.Minute), PINSet: true, PINChangedAt: f.ago("changed", day),
-		PINUsedAt: f.ago("used", time.Minute), Failures: f.number("failures"),
-		Biometric: Biometric{
-			Kind:    BiometricKind(f.index("biometric", []string{"", "fingerprint", "face", "iris"}, 0)),
-			Class:   uint8(3 - 3*boolNumber(f.has("class")) + int(f.number("class"))),
-			Changed: f.has("new"),
-		},
-	}, t0)
-	var words []string
-	if a.Wipe {
-		words = append(words, "wipe")
+func grantOf(text string) apprules.Grant {
+	for g := apprules.GrantAuto; g <= apprules.GrantDeny; g++ {
+		if g.String() == text {
+			return g
+		}
 	}
-	for _, p := range a.Prompts {
-		words = append(words, p.String())
-	}
-	if a.ConnectVPN {
-		words = append(words, "vpn")
-	}
-	if words == nil {
-		return "none"
-	}
-	return strings.Join(words, " ")
+	panic("no grant " + text)
 }
 
-func boolNumber(v bool) int { return int(flagByte(v)) }
-
-func playPIN(e *Effective, pin string, f fields) string {
-	problems := CheckPIN(e, pin, f.number("ago"))
-	if problems == nil {
-		return "good"
-	}
-	words := make([]string, len(problems))
-	for i, p := range problems {
-		words[i] = string(p)
-	}
-	return strings.Join(words, " ")
+// configured makes a policy for everyone of sayings.
+func configured(name, said string, t testing.TB) Named {
+	return Named{Name: name, Spec: specOf(t, sayings(said))}
 }
 
-func playConfig(t testing.TB, e *Effective) string {
-	t.Helper()
-	expanded, problems := e.Expanded(adasTokens, mailSchema)
-	payload, err := expanded.Config.Payload(mailSchema)
-	if err != nil || problems != nil || e.Conflicts != nil {
-		t.Fatalf("payload: %v, problems %v, conflicts %v", err, problems, e.Conflicts)
-	}
-	text := string(payload)
-	for name, grant := range expanded.Config.Permissions {
-		text += " " + name + "=" + grant.String()
-	}
-	if connected := expanded.Config.ConnectedApps; connected != nil {
-		text += " connected=" + strconv.FormatBool(*connected)
-	}
-	return text
-}
-
-func playTarget(spec Spec, f fields) string {
-	who := ada
-	who.Package, who.Level = f["package"], Level(f.index("level", levelNames, int(Unenrolled)))
-	if f.has("group") {
-		who.Groups = []string{f["group"]}
-	}
-	if spec.Target.Reaches(who) {
-		return "yes"
-	}
-	return "no"
-}
+func merged(policies ...Named) *Merged { return Merge(policies, ada, mailSchema) }

@@ -2,16 +2,17 @@ package appprotect
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"strings"
+
+	"ringfence/internal/apprules"
 )
 
 // AllAppsGroup is the app group that every app is in.
 const AllAppsGroup = "all"
 
-// App is an app that a policy is for.
-type App struct {
+// TargetApp is an app that a policy is for.
+type TargetApp struct {
 	Package string
 	// SignerSHA256 are the digests of the certificates that may have signed
 	// it, 64 lower-case hexadecimal digits each; at least one.
@@ -21,7 +22,9 @@ type App struct {
 // Audience names people, one by one and by their groups.
 type Audience struct {
 	// Everyone makes the rest superfluous.
-	Everyone      bool
+	Everyone bool
+	// Users are people's names; large and small letters are the same. Groups are
+	// exact.
 	Users, Groups []string
 }
 
@@ -29,12 +32,12 @@ type Audience struct {
 // included and not excluded.
 type Target struct {
 	// Apps and AppGroups: one of the two lists is empty.
-	Apps      []App
+	Apps      []TargetApp
 	AppGroups []string
 	Include   Audience
 	Exclude   Audience
 	// Levels are the management levels; none means every level.
-	Levels []Level
+	Levels []apprules.Level
 }
 
 // Subject is one person in one app on one phone.
@@ -46,7 +49,7 @@ type Subject struct {
 	SignerSHA256 string
 	// AppGroups are the groups the app is in, beside AllAppsGroup.
 	AppGroups []string
-	Level     Level
+	Level     apprules.Level
 }
 
 // Reaches reports whether the target has the subject in it.
@@ -56,7 +59,7 @@ func (t Target) Reaches(s Subject) bool {
 }
 
 func (t Target) reachesApp(s Subject) bool {
-	return slices.ContainsFunc(t.Apps, func(a App) bool {
+	return slices.ContainsFunc(t.Apps, func(a TargetApp) bool {
 		return a.Package == s.Package && slices.Contains(a.SignerSHA256, s.SignerSHA256)
 	}) || slices.ContainsFunc(t.AppGroups, func(group string) bool {
 		return group == AllAppsGroup || slices.Contains(s.AppGroups, group)
@@ -64,17 +67,18 @@ func (t Target) reachesApp(s Subject) bool {
 }
 
 func (a Audience) has(s Subject) bool {
-	return a.Everyone || slices.Contains(a.Users, s.User) ||
+	name := strings.ToLower(s.User)
+	return a.Everyone || slices.ContainsFunc(a.Users, func(user string) bool { return strings.ToLower(user) == name }) ||
 		slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(s.Groups, g) })
 }
 
 // canonical sorts what has no order.
 func (t Target) canonical() Target {
-	apps := make([]App, len(t.Apps))
+	apps := make([]TargetApp, len(t.Apps))
 	for i, a := range t.Apps {
-		apps[i] = App{a.Package, sortedSet(a.SignerSHA256)}
+		apps[i] = TargetApp{a.Package, sortedSet(a.SignerSHA256)}
 	}
-	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.Package, b.Package) })
+	slices.SortFunc(apps, func(a, b TargetApp) int { return strings.Compare(a.Package, b.Package) })
 	return Target{
 		Apps: apps, AppGroups: sortedSet(t.AppGroups), Levels: sortedSet(t.Levels),
 		Include: t.Include.canonical(), Exclude: t.Exclude.canonical(),
@@ -82,30 +86,23 @@ func (t Target) canonical() Target {
 }
 
 func (a Audience) canonical() Audience {
-	return Audience{a.Everyone, sortedSet(a.Users), sortedSet(a.Groups)}
+	users := make([]string, len(a.Users))
+	for i, user := range a.Users {
+		users[i] = strings.ToLower(user)
+	}
+	return Audience{a.Everyone, sortedSet(users), sortedSet(a.Groups)}
 }
 
-func (t Target) appendTo(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(t.Apps)))
-	for _, a := range t.Apps {
-		b = appendTexts(appendText(b, a.Package), a.SignerSHA256)
-	}
-	b = appendTexts(b, t.AppGroups)
-	for _, a := range []Audience{t.Include, t.Exclude} {
-		b = appendTexts(appendTexts(append(b, flagByte(a.Everyone)), a.Users), a.Groups)
-	}
-	levels := make([]string, len(t.Levels))
-	for i, l := range t.Levels {
-		levels[i] = l.String()
-	}
-	return appendTexts(b, levels)
+// equal compares two canonical targets.
+func (t Target) equal(o Target) bool {
+	return slices.EqualFunc(t.Apps, o.Apps, func(a, b TargetApp) bool {
+		return a.Package == b.Package && slices.Equal(a.SignerSHA256, b.SignerSHA256)
+	}) && slices.Equal(t.AppGroups, o.AppGroups) && slices.Equal(t.Levels, o.Levels) &&
+		t.Include.equal(o.Include) && t.Exclude.equal(o.Exclude)
 }
 
-func flagByte(v bool) byte {
-	if v {
-		return 1
-	}
-	return 0
+func (a Audience) equal(o Audience) bool {
+	return a.Everyone == o.Everyone && slices.Equal(a.Users, o.Users) && slices.Equal(a.Groups, o.Groups)
 }
 
 // sortedSet gives a sorted copy without repeats; nil for an empty list.

@@ -3,9 +3,9 @@ package appprotect
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
+	"ringfence/internal/apprules"
 	"ringfence/internal/fault"
 )
 
@@ -19,59 +19,23 @@ const (
 // Validate checks a spec. Schema is what the target's app can be told; nil
 // where that is not known, and then only custom configuration may be given. The
 // error is an Invalid fault that names the field.
-func (s Spec) Validate(schema *Schema) error {
-	if !plainText(strings.TrimSpace(strings.ReplaceAll(s.Description, "\n", " ")), maxDescription) {
+func (s Spec) Validate(schema *apprules.Schema) error {
+	if !apprules.PlainText(strings.TrimSpace(strings.ReplaceAll(s.Description, "\n", " ")), maxDescription) {
 		return fault.InvalidField("spec.description", "must be plain text of at most %d bytes", maxDescription)
 	}
 	if err := s.Target.validate(); err != nil {
 		return err
 	}
 	if err := s.Settings.Validate(); err != nil {
-		bad, _ := errors.AsType[*SettingError](err)
+		bad, _ := errors.AsType[*apprules.SettingError](err)
 		return fault.InvalidField("spec.settings."+string(bad.Key), "%v", bad.Problem)
 	}
 	if err := s.Config.Validate(schema); err != nil {
-		bad, _ := errors.AsType[*SettingError](err)
+		bad, _ := errors.AsType[*apprules.SettingError](err)
 		return fault.InvalidField("spec.config."+string(bad.Key), "%v", bad.Problem)
 	}
 	return nil
 }
-
-// Validate checks what a policy says: each value, and that they fit together.
-// Its error is a [SettingError].
-func (s Settings) Validate() error {
-	byKey, _ := entries()
-	for _, key := range s.Keys() {
-		if err := byKey[key].check(s.said[key]); err != nil {
-			return &SettingError{key, err}
-		}
-	}
-	_, ordered := entries()
-	for _, e := range ordered {
-		switch row := e.describe(); {
-		case e.idle(s):
-			return &SettingError{row.Key, fmt.Errorf("has a meaning only with %s", row.Within)}
-		case e.missing(s):
-			return &SettingError{row.Key, fmt.Errorf("is needed with %s", row.Within)}
-		}
-	}
-	return s.validateTimes()
-}
-
-// validateTimes refuses thresholds that could never be reached in their order.
-func (s Settings) validateTimes() error {
-	if timeout, said := BiometricTimeout.Said(s); said && timeout < RecheckAfter.Of(s) {
-		return &SettingError{BiometricTimeout.Key(), fmt.Errorf("must not be less than %s", RecheckAfter.Key())}
-	}
-	block, blocks := Offline.Block.Said(s)
-	wipe, wipes := Offline.Wipe.Said(s)
-	if blocks && wipes && wipe <= block {
-		return &SettingError{Offline.Wipe.Key(), fmt.Errorf("must be more than %s", Offline.Block.Key())}
-	}
-	return nil
-}
-
-var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (t Target) validate() error {
 	if (len(t.Apps) == 0) == (len(t.AppGroups) == 0) {
@@ -84,7 +48,7 @@ func (t Target) validate() error {
 	for i, a := range t.Apps {
 		field := fmt.Sprintf("spec.target.apps[%d]", i)
 		switch {
-		case !validPackage(a.Package):
+		case !apprules.ValidPackage(a.Package):
 			return fault.InvalidField(field+".package", "is no package name")
 		case seen[a.Package]:
 			return fault.InvalidField(field+".package", "%s is named twice", a.Package)
@@ -93,13 +57,13 @@ func (t Target) validate() error {
 		}
 		seen[a.Package] = true
 		for _, digest := range a.SignerSHA256 {
-			if !digestPattern.MatchString(digest) {
+			if !apprules.ValidDigest(digest) {
 				return fault.InvalidField(field+".signer_sha256", "must be 64 lower-case hexadecimal digits")
 			}
 		}
 	}
 	for i, l := range t.Levels {
-		if l < Unenrolled || l > FullyManaged {
+		if l < apprules.Unenrolled || l > apprules.FullyManaged {
 			return fault.InvalidField(fmt.Sprintf("spec.target.levels[%d]", i), "is no management level")
 		}
 	}
@@ -122,7 +86,7 @@ func (t Target) validatePeople() error {
 			return fault.InvalidField(field, "must name at most %d", maxTargets)
 		}
 		for i, name := range list.names {
-			if name == "" || !plainText(name, maxName) {
+			if name == "" || !apprules.PlainText(name, maxName) {
 				return fault.InvalidField(fmt.Sprintf("%s[%d]", field, i), "must be plain text of 1 to %d bytes", maxName)
 			}
 		}

@@ -1,6 +1,7 @@
 // Package bell wakes a device's open streams. A ring carries no data: it says
 // that something changed and that the listener should look again. Rings merge,
-// and a missed one is harmless, because listeners also look on a slow tick.
+// and a missed one is harmless, because listeners also look on a slow
+// tick: [Watch] is how a stream listens.
 package bell
 
 import (

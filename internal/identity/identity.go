@@ -21,23 +21,32 @@ const (
 	Device
 	// Admin is an administrator.
 	Admin
+	// App is one person's work account in one app, enrolled phone or not: a
+	// registration in its present epoch.
+	App
+	// Kinds is how many kinds there are.
+	Kinds = iota
 )
 
-var kindNames = [...]string{"anonymous", "device", "admin"}
+var kindNames = [Kinds]string{"anonymous", "device", "admin", "app"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // Caller is who speaks. The zero value is an anonymous caller.
 type Caller struct {
 	Kind Kind
-	// Device and Epoch are set for a device.
+	// Device and Epoch are set for a device, and for an app, whose registration
+	// they name.
 	Device device.ID
 	Epoch  device.Epoch
-	// Ownership, Mode, Group and User are what the device's token sealed.
+	// Ownership, Mode, Group and User are what the device's token sealed. An
+	// app's are personal, those of an app account, and the person who signed in.
 	Ownership device.Ownership
 	Mode      device.Mode
 	Group     string
 	User      string
+	// Package is the app of an app's registration.
+	Package string
 	// Name is the administrator's name: it tells credentials apart for people.
 	Name string
 	// Role is what the administrator may do.
@@ -52,7 +61,7 @@ type Caller struct {
 	// Serial is the certificate's serial number, lower-case hex.
 	Serial string
 	// Peer is the network address an administrator calls from, without the
-	// port. It is never set for a phone, so that no record can hold it.
+	// port. It is never set for a phone or an app, so that no record can hold it.
 	Peer string
 	// RequestID names the request, for the log and the record.
 	RequestID string
@@ -65,6 +74,8 @@ func (c Caller) Actor() string {
 		return "device:" + string(c.Device)
 	case Admin:
 		return "admin:" + c.Name
+	case App:
+		return "app:" + string(c.Device)
 	default:
 		return "anonymous"
 	}

@@ -46,7 +46,7 @@ func TestRoleMay(t *testing.T) {
 			if got, want := role.May(v), may[v]; got != want {
 				t.Errorf("Role(%q).May(%q) = %v, want %v", role, v, got, want)
 			}
-			for _, kind := range []identity.Kind{identity.Anonymous, identity.Device, identity.Admin} {
+			for _, kind := range []identity.Kind{identity.Anonymous, identity.Device, identity.Admin, identity.App} {
 				c := identity.Caller{Kind: kind, Role: role}
 				if got, want := c.May(v), kind == identity.Admin && may[v]; got != want {
 					t.Errorf("%s caller with role %q: May(%q) = %v, want %v", kind, role, v, got, want)
@@ -113,6 +113,7 @@ func TestScope(t *testing.T) {
 	}{
 		"nobody":                      {},
 		"a phone in the group":        {caller: identity.Caller{Kind: identity.Device, Group: "sales"}},
+		"an app in the group":         {caller: identity.Caller{Kind: identity.App, Group: "sales"}},
 		"an administrator of all":     {caller: identity.Caller{Kind: identity.Admin}, sales: true, hr: true, everywhere: true},
 		"an administrator of sales":   {caller: identity.Caller{Kind: identity.Admin, Groups: []string{"sales"}}, sales: true},
 		"an administrator of both":    {caller: identity.Caller{Kind: identity.Admin, Groups: []string{"hr", "sales"}}, sales: true, hr: true},

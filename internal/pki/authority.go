@@ -2,11 +2,13 @@ package pki
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -17,20 +19,19 @@ type Authority struct {
 	now     func() time.Time
 	root    holder
 	issuers map[Purpose]holder
-	orders  struct {
-		sync.Mutex // guards current
-		current    holder
-	}
+	orders  signer
+	leases  signer
 }
 
 // OpenAuthority loads the authority kept in dir and makes it first where there
 // is none. Of several processes that start at once on one folder, one makes it
 // and the others load it. A folder with a whole authority is not written to,
-// save to replace the orders certificate, so that it may be mounted read-only.
+// save to replace the signing certificates, so that it may be mounted read-only.
+// What an authority of an older release lacks is added to it.
 //
 // It refuses private keys that others than their owner may read or replace.
 func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
-	a := &Authority{dir: dir, now: now}
+	a := &Authority{dir: dir, now: now, orders: signer{purpose: Orders}, leases: signer{purpose: Leases}}
 	if err := ownDir(dir); err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
@@ -40,8 +41,10 @@ func OpenAuthority(dir string, now func() time.Time) (*Authority, error) {
 	if err := a.load(); err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	if _, err := a.ordersSigner(); err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
+	for _, s := range []*signer{&a.orders, &a.leases} {
+		if _, err := s.holder(a); err != nil {
+			return nil, fmt.Errorf("certificate authority: %w", err)
+		}
 	}
 	return a, nil
 }
@@ -94,17 +97,51 @@ func (a *Authority) load() error {
 	}
 	a.issuers = make(map[Purpose]holder, len(issuingPurposes))
 	for _, p := range issuingPurposes {
-		path := filepath.Join(a.path(), string(p)+".pem")
-		h, err := loadHolder(path)
+		h, err := a.loadIssuer(p)
 		if err != nil {
 			return err
-		}
-		if err := a.checkIssuer(p, h.certificate); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
 		}
 		a.issuers[p] = h
 	}
 	return nil
+}
+
+// loadIssuer reads an issuing authority. One that an older release did not make
+// yet is made now; any other that is missing is lost, and a new one in its place
+// would make strangers of everybody it was for.
+func (a *Authority) loadIssuer(p Purpose) (holder, error) {
+	path := filepath.Join(a.path(), string(p)+".pem")
+	h, err := loadHolder(path)
+	if errors.Is(err, fs.ErrNotExist) && slices.Contains(derivedPurposes, p) {
+		h, err = a.addIssuer(p, path)
+	}
+	if err != nil {
+		return holder{}, err
+	}
+	if err := a.checkIssuer(p, h.certificate); err != nil {
+		return holder{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return h, nil
+}
+
+// addIssuer makes an issuing authority under the lock, unless another process
+// just did.
+func (a *Authority) addIssuer(p Purpose, path string) (holder, error) {
+	unlock, err := lockDir(a.dir)
+	if err != nil {
+		return holder{}, err
+	}
+	defer unlock()
+	if there, err := exists(path); err != nil {
+		return holder{}, err
+	} else if there {
+		return loadHolder(path)
+	}
+	h, err := derivedIssuer(p, a.root)
+	if err != nil {
+		return holder{}, err
+	}
+	return h, saveHolder(path, h)
 }
 
 // checkIssuer refuses files that were put in each other's place: an authority

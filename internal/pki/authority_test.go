@@ -82,6 +82,9 @@ func TestConcurrentFirstStart(t *testing.T) {
 		if !a.orders.current.certificate.Equal(opened[0].orders.current.certificate) {
 			t.Error("two starts at once made two orders certificates")
 		}
+		if !a.leases.current.certificate.Equal(opened[0].leases.current.certificate) {
+			t.Error("two starts at once made two leases certificates")
+		}
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	if err != nil || len(left) != 0 {
@@ -103,8 +106,8 @@ func TestReopen(t *testing.T) {
 			t.Errorf("the issuing authority for %s changed", p)
 		}
 	}
-	if a.Issuer(Orders) != nil {
-		t.Error("there is an issuing authority for orders")
+	if a.Issuer(Orders) != nil || a.Issuer(Leases) != nil {
+		t.Error("there is an issuing authority for orders or leases")
 	}
 }
 
@@ -198,9 +201,13 @@ func TestOpenRefuses(t *testing.T) {
 		{"key readable by all", chmod("orders.pem", 0o604), noon, "mode 0604"},
 		{"folder others can write", chmod(".", 0o777), noon, "mode 0777"},
 		{"profile authority in place of admin's", copyFile("authority/profile.pem", "authority/admin.pem"), noon, "not the issuing authority for admin"},
+		{"device authority in place of the apps'", copyFile("authority/device.pem", "authority/app.pem"), noon, "not the issuing authority for app"},
+		{"apps' authority in place of the devices'", copyFile("authority/app.pem", "authority/device.pem"), noon, "not the issuing authority for device"},
 		{"issuing authority in place of the root", copyFile("authority/admin.pem", "authority/root.pem"), noon, "not a root"},
 		{"broken file", write("authority/server.pem", "nonsense"), noon, "no certificate"},
 		{"another's orders", copyFile("authority/admin.pem", "orders.pem"), noon, "orders certificate"},
+		{"orders in place of leases", copyFile("orders.pem", "leases.pem"), noon, "leases.pem is not the leases certificate"},
+		{"leases in place of orders", copyFile("leases.pem", "orders.pem"), noon, "orders.pem is not the orders certificate"},
 		{"authority expired", func(*testing.T, string) {}, noon.Add(issuingLife + day), "expired"},
 	}
 	for _, tt := range tests {

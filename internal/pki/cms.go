@@ -25,27 +25,54 @@ const (
 // no more, because whoever sent a bad one should learn nothing from it.
 var ErrSigned = errors.New("signed message is not valid")
 
-// SignOrder signs content as a wipe order: CMS SignedData (RFC 5652), DER, with
-// SHA-256, the content inside and the signer's certificate beside it.
+// SignOrder signs content as a wipe order. VerifySigned with OrdersKeyUsage
+// reads it.
+func (a *Authority) SignOrder(content []byte) ([]byte, error) {
+	der, err := a.orders.sign(a, content)
+	if err != nil {
+		return nil, fmt.Errorf("sign order: %w", err)
+	}
+	return der, nil
+}
+
+// SignLease signs content as the lease of an app. VerifyLease reads it, and
+// nothing that reads orders does.
+func (a *Authority) SignLease(content []byte) ([]byte, error) {
+	der, err := a.leases.sign(a, content)
+	if err != nil {
+		return nil, fmt.Errorf("sign lease: %w", err)
+	}
+	return der, nil
+}
+
+// VerifyLease gives the content of a lease made by SignLease, as VerifySigned
+// does: every error is ErrSigned, and it is safe on any input.
+func VerifyLease(der []byte, roots []*x509.Certificate, now time.Time) ([]byte, error) {
+	content, _, err := VerifySigned(der, roots, LeasesKeyUsage, now)
+	return content, err
+}
+
+// sign makes CMS SignedData (RFC 5652), DER, with SHA-256, the content inside
+// and the signer's certificate beside it.
 //
 // The signature is over the content itself, without signed attributes. A format
 // that allows both can be confused: signed attributes, taken for content, bear
 // a good signature. VerifySigned therefore accepts this one form only. It also
 // keeps the signer's clock out: the content says itself when it was made.
-func (a *Authority) SignOrder(content []byte) ([]byte, error) {
+func (s *signer) sign(a *Authority, content []byte) ([]byte, error) {
 	if len(content) == 0 {
-		return nil, errors.New("sign order: no content")
+		return nil, errors.New("no content")
 	}
-	signer, err := a.ordersSigner()
+	h, err := s.holder(a)
 	if err != nil {
-		return nil, fmt.Errorf("sign order: %w", err)
+		return nil, err
 	}
-	der, err := signWith(signer, content)
+	der, err := signWith(h, content)
 	if err != nil {
-		return nil, fmt.Errorf("sign order: %w", err)
+		return nil, err
 	}
 	if len(der) > MaxSigned {
-		return nil, fmt.Errorf("sign order: %d octets, %d are allowed", len(der), MaxSigned)
+		return nil, fmt.Errorf("%d octets, %d are allowed", len(der), MaxSigned)
 	}
 	return der, nil
 }
@@ -62,7 +89,7 @@ func signWith(signer holder, content []byte) ([]byte, error) {
 	return message.Finish()
 }
 
-// VerifySigned verifies a message made by SignOrder, or one of the same form:
+// VerifySigned verifies a message of the form that SignOrder and SignLease make:
 // one signer, SHA-256, no signed attributes, and at the given time a chain from
 // the signer to one of the roots in which every certificate below the root is
 // for the extended key usage eku, which is one of our own and not one of those

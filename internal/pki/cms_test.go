@@ -30,7 +30,7 @@ func rootsOf(a *Authority) []*x509.Certificate { return []*x509.Certificate{a.ro
 func TestSignAndVerify(t *testing.T) {
 	a := newAuthority(t)
 	der := signed(t, a)
-	for _, now := range []time.Time{noon, noon.Add(-6 * day), noon.Add(ordersSpare)} {
+	for _, now := range []time.Time{noon, noon.Add(-6 * day), noon.Add(signerSpare)} {
 		got, signer, err := VerifySigned(der, rootsOf(a), OrdersKeyUsage, now)
 		if err != nil {
 			t.Fatalf("at %v: %v", now, err)
@@ -47,26 +47,81 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
-func TestOrdersCertificateIsReplaced(t *testing.T) {
-	now := noon
+// kinds are the two kinds of signed messages.
+var kinds = []struct {
+	name   string
+	sign   func(*Authority) ([]byte, error)
+	signer func(*Authority) *signer
+	usage  asn1.ObjectIdentifier
+}{
+	{"order", func(a *Authority) ([]byte, error) { return a.SignOrder(content) }, func(a *Authority) *signer { return &a.orders }, OrdersKeyUsage},
+	{"lease", func(a *Authority) ([]byte, error) { return a.SignLease(content) }, func(a *Authority) *signer { return &a.leases }, LeasesKeyUsage},
+}
+
+func TestSigningCertificatesAreReplaced(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			now := noon
+			a := newAuthority(t)
+			a.now = func() time.Time { return now }
+			first := kind.signer(a).current.certificate
+			old, err := kind.sign(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now = noon.Add(signerLife - signerSpare + day)
+			fresh, err := kind.sign(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second := kind.signer(a).current.certificate
+			if second.Equal(first) {
+				t.Fatal("not replaced")
+			}
+			again, err := OpenAuthority(a.dir, a.now)
+			if err != nil || !kind.signer(again).current.certificate.Equal(second) {
+				t.Errorf("the new one was not kept: %v", err)
+			}
+			for _, der := range [][]byte{old, fresh} {
+				if _, _, err := VerifySigned(der, rootsOf(a), kind.usage, now); err != nil {
+					t.Errorf("during the change: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestOrdersAreNoLeases: what is signed as the one is never read as the other,
+// also where the content would pass for both.
+func TestOrdersAreNoLeases(t *testing.T) {
 	a := newAuthority(t)
-	a.now = func() time.Time { return now }
-	first := a.orders.current.certificate
-	old := signed(t, a)
-	now = noon.Add(ordersLife - ordersSpare + day)
-	fresh := signed(t, a)
-	second := a.orders.current.certificate
-	if second.Equal(first) {
-		t.Fatal("not replaced")
-	}
-	again, err := OpenAuthority(a.dir, a.now)
-	if err != nil || !again.orders.current.certificate.Equal(second) {
-		t.Errorf("the new one was not kept: %v", err)
-	}
-	for _, der := range [][]byte{old, fresh} {
-		if _, _, err := VerifySigned(der, rootsOf(a), OrdersKeyUsage, now); err != nil {
-			t.Errorf("during the change: %v", err)
+	for _, made := range kinds {
+		der, err := made.sign(a)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, read := range kinds {
+			got, signer, err := VerifySigned(der, rootsOf(a), read.usage, noon)
+			if read.name == made.name {
+				if err != nil || !bytes.Equal(got, content) || !signer.Equal(made.signer(a).current.certificate) {
+					t.Errorf("%s: %q, %v", made.name, got, err)
+				}
+				continue
+			}
+			if err != ErrSigned || got != nil || signer != nil {
+				t.Errorf("%s read as %s: %q, %v; want ErrSigned", made.name, read.name, got, err)
+			}
+		}
+		got, err := VerifyLease(der, rootsOf(a), noon)
+		if want := made.name == "lease"; want != (err == nil) || want != bytes.Equal(got, content) {
+			t.Errorf("VerifyLease of the signed %s: %q, %v", made.name, got, err)
+		}
+	}
+	if a.orders.current.key.Equal(a.leases.current.key) {
+		t.Error("orders and leases are signed with one key")
+	}
+	if _, err := a.SignLease(nil); err == nil {
+		t.Error("signed nothing")
 	}
 }
 
@@ -188,7 +243,7 @@ func TestVerifySignedRefuses(t *testing.T) {
 		})
 	}
 	for name, err := range map[string]error{
-		"after its time":   third(VerifySigned(good, rootsOf(a), OrdersKeyUsage, noon.Add(ordersLife+day))),
+		"after its time":   third(VerifySigned(good, rootsOf(a), OrdersKeyUsage, noon.Add(signerLife+day))),
 		"before its time":  third(VerifySigned(good, rootsOf(a), OrdersKeyUsage, noon.Add(-8*day))),
 		"no roots":         third(VerifySigned(good, nil, OrdersKeyUsage, noon)),
 		"for another use":  third(VerifySigned(good, rootsOf(a), IPsecIKE, noon)),

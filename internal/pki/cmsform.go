@@ -32,8 +32,8 @@ func holdsData(der []byte) bool {
 	return message.Type.Equal(pkcs7.OIDSignedData) && inner.Type.Equal(pkcs7.OIDData) && len(inner.Content) > 0
 }
 
-// acceptableForm reports whether the message has the one form that SignOrder
-// makes.
+// acceptableForm reports whether the message has the one form that our signers
+// make.
 func acceptableForm(m *pkcs7.PKCS7) bool {
 	if len(m.Signers) != 1 || len(m.Content) == 0 || len(m.CRLs) != 0 {
 		return false

@@ -7,8 +7,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"io"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -76,12 +79,19 @@ func newRoot(now time.Time) (holder, error) {
 }
 
 func newIssuer(p Purpose, root holder, now time.Time) (holder, error) {
-	serial, use := newSerial(), usagesOf(p)
-	t := &x509.Certificate{
+	if slices.Contains(derivedPurposes, p) {
+		return derivedIssuer(p, root)
+	}
+	return sign(issuerTemplate(p, newSerial(), now.Add(-backdate)), elliptic.P256(), &root)
+}
+
+func issuerTemplate(p Purpose, serial *big.Int, notBefore time.Time) *x509.Certificate {
+	use := usagesOf(p)
+	return &x509.Certificate{
 		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: fmt.Sprintf("Ringfence %s CA %s", p, FormatSerial(serial)[:8])},
-		NotBefore:             now.Add(-backdate),
-		NotAfter:              now.Add(issuingLife),
+		NotBefore:             notBefore,
+		NotAfter:              notBefore.Add(backdate + issuingLife),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		ExtKeyUsage:           use.known,
 		UnknownExtKeyUsage:    use.unknown,
@@ -89,7 +99,6 @@ func newIssuer(p Purpose, root holder, now time.Time) (holder, error) {
 		IsCA:                  true,
 		MaxPathLenZero:        true,
 	}
-	return sign(t, elliptic.P256(), &root)
 }
 
 // sign makes a key and the certificate for it; without an issuer it signs
@@ -99,14 +108,21 @@ func sign(t *x509.Certificate, curve elliptic.Curve, issuer *holder) (holder, er
 	if err != nil {
 		return holder{}, err
 	}
+	return signFor(t, key, issuer, rand.Reader)
+}
+
+// signFor makes the certificate for a key. Without random the signature depends
+// on nothing but what is signed (RFC 6979).
+func signFor(t *x509.Certificate, key *ecdsa.PrivateKey, issuer *holder, random io.Reader) (holder, error) {
 	parent, signer := t, key
 	if issuer != nil {
 		parent, signer = issuer.certificate, issuer.key
 	}
+	var err error
 	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
 		return holder{}, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), signer)
+	der, err := x509.CreateCertificate(random, t, parent, key.Public(), signer)
 	if err != nil {
 		return holder{}, err
 	}

@@ -33,6 +33,29 @@ const (
 	seedCSR = "MIHGMG8CAQAwDTELMAkGA1UEAxMCbWUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASyMY6vhIGRUqiQyxTBsIrS172MsnOaAPGx" +
 		"Bujs/ON14fBS2o2WVvpfJdjHA6bCgEjI0csnD9gikTPwCGaXItLQoAAwCgYIKoZIzj0EAwIDRwAwRAIgGFSR7USsc+/sRVW6xm+M" +
 		"U0sd+7v61DBGYG4C6HwzttcCICgZ56WbXYLwvd0Y+kjd3FHtm2jBybGiRY/VrjXK38nh"
+	seedOrder = "MIICvgYJKoZIhvcNAQcCoIICrzCCAqsCAQExDTALBglghkgBZQMEAgEwKwYJKoZIhvcNAQcBoB4EHHdpcGUgcmVnaXN0cmF0aW9uIDEsIGVw" +
+		"b2NoIDKgggHCMIIBvjCCAWSgAwIBAgIQdQSVHXy0+f+YtI2B5PBxhTAKBggqhkjOPQQDAjAlMSMwIQYDVQQDExpSaW5nZmVuY2UgUm9vdCBD" +
+		"QSA1NWIwMWRhOTAeFw0yNjExMTUxMjAwMDBaFw0yODExMjExMjAwMDBaMCQxIjAgBgNVBAMTGVJpbmdmZW5jZSBvcmRlcnMgNzUwNDk1MWQw" +
+		"WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQZ0R0Qy+zlJilDr7w9gtdb1egzJnaM/oXhqYm6+nY+mZ4E0dD+E/I1lvPxJY+hjvTUho1DEUcp" +
+		"GTFA1UEinJOio3cwdTAOBgNVHQ8BAf8EBAMCB4AwFQYDVR0lBA4wDAYKKwYBBAGB/VkBATAMBgNVHRMBAf8EAjAAMB0GA1UdDgQWBBRJsyFN" +
+		"OmhGaJfw5mIoLp+nrYWabjAfBgNVHSMEGDAWgBSypNqpwxNVrb61+ZcPmBRO6fxklDAKBggqhkjOPQQDAgNIADBFAiBqaveECvwnO457rfLW" +
+		"fCymj1//fwSV5IFz/1+DT6LXaAIhALs3kEpz9OlOL+YA8nccsBgWC/TjZ9rTkDgn50aisV6mMYGjMIGgAgEBMDkwJTEjMCEGA1UEAxMaUmlu" +
+		"Z2ZlbmNlIFJvb3QgQ0EgNTViMDFkYTkCEHUElR18tPn/mLSNgeTwcYUwCwYJYIZIAWUDBAIBMAoGCCqGSM49BAMCBEcwRQIhAPSbMZfEHRpl" +
+		"xLRkfE5tJmFm5zrHpIMBoKin4jkCBI7aAiAHImGl/eMV94dh9+iXK+vaQTykYIUnWtR2YKh7uyKYIw=="
+	seedLeaseRoot = "MIIBjTCCATOgAwIBAgIQVbAdqViZ4IRGjWcGVV0gXTAKBggqhkjOPQQDAjAlMSMwIQYDVQQDExpSaW5nZmVuY2UgUm9vdCBDQSA1NWIwMWRh" +
+		"OTAeFw0yNjExMTUxMjAwMDBaFw00MTExMTgxMjAwMDBaMCUxIzAhBgNVBAMTGlJpbmdmZW5jZSBSb290IENBIDU1YjAxZGE5MFkwEwYHKoZI" +
+		"zj0CAQYIKoZIzj0DAQcDQgAE61YvrtgiuMtTQYPUDEtTSmA6Q/SHoG3XUGRF6yD/Huj7ulNSDK2gcMLNUoN233HULwpl39w8ryFM1px7KTyY" +
+		"AqNFMEMwDgYDVR0PAQH/BAQDAgEGMBIGA1UdEwEB/wQIMAYBAf8CAQEwHQYDVR0OBBYEFLKk2qnDE1WtvrX5lw+YFE7p/GSUMAoGCCqGSM49" +
+		"BAMCA0gAMEUCIQD+nTcRWUqROes+Sngvt37mygL3bhMOwgsN7uxMqK7srgIgYWBIkDaRTgp/MD+88jhkJt/w8ZLl8cNBjCmTSJp4twY="
+	seedLease = "MIICxQYJKoZIhvcNAQcCoIICtjCCArICAQExDTALBglghkgBZQMEAgEwMQYJKoZIhvcNAQcBoCQEImxlYXNlIDcgb2YgcmVnaXN0cmF0aW9u" +
+		"IDEsIGVwb2NoIDKgggHDMIIBvzCCAWSgAwIBAgIQbLTPPBxZC93aYjScrFGOjTAKBggqhkjOPQQDAjAlMSMwIQYDVQQDExpSaW5nZmVuY2Ug" +
+		"Um9vdCBDQSA1NWIwMWRhOTAeFw0yNjExMTUxMjAwMDBaFw0yODExMjExMjAwMDBaMCQxIjAgBgNVBAMTGVJpbmdmZW5jZSBsZWFzZXMgNmNi" +
+		"NGNmM2MwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ5+mVbllrondSAo3/O3br+tqI/Ip2+MHeiGN9T3Pzbe46xlBsQ3quM+3Q+8EbjLB+9" +
+		"poMFuH4m8Tzi7pR1XYcJo3cwdTAOBgNVHQ8BAf8EBAMCB4AwFQYDVR0lBA4wDAYKKwYBBAGB/VkBAjAMBgNVHRMBAf8EAjAAMB0GA1UdDgQW" +
+		"BBSOANq66NWVS4jTQaHOEKK2+QO4/DAfBgNVHSMEGDAWgBSypNqpwxNVrb61+ZcPmBRO6fxklDAKBggqhkjOPQQDAgNJADBGAiEA8K7vilnv" +
+		"AuQJbVHxgZeKR39I2cnSLxUs6SoGENYp37kCIQCqqZsj3XooFQIBiwwNZ4r1RgD07SujGZo0R+myP1ftZDGBozCBoAIBATA5MCUxIzAhBgNV" +
+		"BAMTGlJpbmdmZW5jZSBSb290IENBIDU1YjAxZGE5AhBstM88HFkL3dpiNJysUY6NMAsGCWCGSAFlAwQCATAKBggqhkjOPQQDAgRHMEUCIQCL" +
+		"VSIjC32pH9YSsIyVlUPsaTCHFyRugU5ixfcbCcaSaQIgbKjc8sw/g8yFD4N8ouDGLQWDykzci+QwYN6Ujza9m9s="
 )
 
 func seed(t testing.TB, text string) []byte {
@@ -104,6 +127,48 @@ func FuzzVerifySigned(f *testing.F) {
 		again, _, err := VerifySigned(der, roots, OrdersKeyUsage, when)
 		if err != nil || !bytes.Equal(again, got) {
 			t.Errorf("does not verify twice: %v", err)
+		}
+	})
+}
+
+// Likewise of leases; an order of the same root, whole or in parts, is none.
+func FuzzVerifyLease(f *testing.F) {
+	root, err := x509.ParseCertificate(seed(f, seedLeaseRoot))
+	if err != nil {
+		f.Fatal(err)
+	}
+	roots := []*x509.Certificate{root}
+	when := root.NotBefore.Add(30 * day)
+	good, order := seed(f, seedLease), seed(f, seedOrder)
+	want, err := VerifyLease(good, roots, when)
+	if err != nil || string(want) != "lease 7 of registration 1, epoch 2" {
+		f.Fatal("the lease does not verify")
+	}
+	if _, err := VerifyLease(order, roots, when); err != ErrSigned {
+		f.Fatal("the order verifies as a lease")
+	}
+	if _, _, err := VerifySigned(order, roots, OrdersKeyUsage, when); err != nil {
+		f.Fatal("the order does not verify as one")
+	}
+	f.Add(good)
+	f.Add(order)
+	f.Add(good[:len(good)/2])
+	f.Add(indefinite(good))
+	f.Add(deep(20))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		got, err := VerifyLease(der, roots, when)
+		if err != nil {
+			if err != ErrSigned || got != nil {
+				t.Errorf("refused with %v", err)
+			}
+			return
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("forged: %q", got)
+		}
+		if _, _, err := VerifySigned(der, roots, OrdersKeyUsage, when); err != ErrSigned {
+			t.Errorf("a lease reads as an order: %v", err)
 		}
 	})
 }

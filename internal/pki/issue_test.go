@@ -94,6 +94,7 @@ func TestIssueRefuses(t *testing.T) {
 		want    string
 	}{
 		{"orders certificate", Orders, func(*Template) {}, "no authority"},
+		{"leases certificate", Leases, func(*Template) {}, "no authority"},
 		{"unknown purpose", "root", func(*Template) {}, "no authority"},
 		{"weak key", Device, func(t *Template) { t.PublicKey = &rsa.PublicKey{N: big.NewInt(15), E: 3} }, "public key is RSA"},
 		{"no key", Device, func(t *Template) { t.PublicKey = nil }, "neither"},
@@ -102,6 +103,8 @@ func TestIssueRefuses(t *testing.T) {
 		{"device as server", Device, func(t *Template) { t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, "not for this purpose"},
 		{"profile as server", Profile, func(t *Template) { t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, "not for this purpose"},
 		{"profile for anything", Profile, func(t *Template) { t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }, "not for this purpose"},
+		{"app that signs leases", App, func(t *Template) { t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{LeasesKeyUsage} }, "not for this purpose"},
+		{"profile that signs leases", Profile, func(t *Template) { t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{LeasesKeyUsage} }, "not for this purpose"},
 		{"profile that signs orders", Profile, func(t *Template) { t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{OrdersKeyUsage} }, "not for this purpose"},
 	}
 	for _, tt := range tests {

@@ -16,6 +16,9 @@ const (
 	Server Purpose = "server"
 	// Device is an enrolled phone as a TLS client.
 	Device Purpose = "device"
+	// App is an app's registration, one person's work account in it, as a TLS
+	// client.
+	App Purpose = "app"
 	// Admin is an administrator as a TLS client.
 	Admin Purpose = "admin"
 	// Profile is a certificate that a policy asks for.
@@ -23,15 +26,30 @@ const (
 	// Orders signs wipe orders. It is used through SignOrder only: Issue
 	// refuses it.
 	Orders Purpose = "orders"
+	// Leases signs the leases of apps. It is used through SignLease only: Issue
+	// refuses it.
+	Leases Purpose = "leases"
 )
 
-var issuingPurposes = []Purpose{Server, Device, Admin, Profile}
+var issuingPurposes = []Purpose{Server, Device, App, Admin, Profile}
+
+// clientPurposes are those whose certificates may open one of our listeners.
+var clientPurposes = []Purpose{Device, App, Admin}
+
+// derivedPurposes are those whose issuing authority follows from the root; see
+// derivedIssuer. They came after the first release: an authority without them is
+// older, not damaged.
+var derivedPurposes = []Purpose{App}
 
 // OrdersKeyUsage is the extended key usage of the certificate that signs wipe
 // orders. It lies in the arc that RFC 5612 sets aside for documentation, which
 // nobody may own. It must become an arc registered for this project before the
 // first public release, because devices compare it.
 var OrdersKeyUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1, 1}
+
+// LeasesKeyUsage is the extended key usage of the certificate that signs the
+// leases of apps. What is said of OrdersKeyUsage goes for it too.
+var LeasesKeyUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1, 2}
 
 // IPsecIKE is the extended key usage of RFC 4945, which crypto/x509 has no name
 // for.
@@ -48,7 +66,7 @@ func usagesOf(p Purpose) usages {
 	switch p {
 	case Server:
 		return usages{known: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	case Device, Admin:
+	case Device, App, Admin:
 		return usages{known: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	case Profile:
 		return usages{
@@ -57,6 +75,8 @@ func usagesOf(p Purpose) usages {
 		}
 	case Orders:
 		return usages{unknown: []asn1.ObjectIdentifier{OrdersKeyUsage}}
+	case Leases:
+		return usages{unknown: []asn1.ObjectIdentifier{LeasesKeyUsage}}
 	default:
 		return usages{}
 	}

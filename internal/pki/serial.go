@@ -17,6 +17,10 @@ const maxSerialDigits = 40
 func newSerial() *big.Int {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
+	return serialOf(b)
+}
+
+func serialOf(b [16]byte) *big.Int {
 	b[0] = b[0]&0x7f | 0x40
 	return new(big.Int).SetBytes(b[:])
 }

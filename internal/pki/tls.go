@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,10 +27,13 @@ var hostPattern = regexp.MustCompile(`^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?
 // given host names and IP addresses, TLS 1.3 only. Its certificate lives in
 // memory, 90 days, and is replaced after two thirds of that.
 //
-// Clients of the purpose, Device or Admin, are verified if they show a
-// certificate; whether they must is for the rule table to say. With the empty
+// Clients of the purposes, Admin alone or any of the others, are verified if they
+// show a certificate; whether they must is for the rule table to say. Without a
 // purpose the listener asks for no certificate.
-func (a *Authority) ServerTLS(names []string, clients Purpose) (*tls.Config, error) {
+func (a *Authority) ServerTLS(names []string, clients ...Purpose) (*tls.Config, error) {
+	if err := mayShareListener(clients); err != nil {
+		return nil, err
+	}
 	s := &serverCertificate{authority: a}
 	if err := s.setNames(names); err != nil {
 		return nil, err
@@ -43,16 +47,26 @@ func (a *Authority) ServerTLS(names []string, clients Purpose) (*tls.Config, err
 		GetCertificate: s.get,
 		Time:           a.now,
 	}
-	switch clients {
-	case Device, Admin:
+	if len(clients) > 0 {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
-		c.ClientCAs = a.ClientCAs(clients)
+		c.ClientCAs = a.ClientCAs(clients...)
 		c.VerifyConnection = a.verifyConnection(clients)
-	case "":
-	default:
-		return nil, fmt.Errorf("%s certificates are not for TLS clients", clients)
 	}
 	return c, nil
+}
+
+// mayShareListener refuses purposes that are not for clients, and a listener for
+// administrators that others may speak to as well.
+func mayShareListener(clients []Purpose) error {
+	for _, p := range clients {
+		if !slices.Contains(clientPurposes, p) {
+			return fmt.Errorf("%q certificates are not for TLS clients", p)
+		}
+	}
+	if len(clients) > 1 && slices.Contains(clients, Admin) {
+		return errors.New("administrators share a listener with nobody")
+	}
+	return nil
 }
 
 // serverCertificate is a listener's certificate, renewed as needed.

@@ -6,22 +6,26 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
 
 func TestVerifyClient(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
-	for _, listener := range []Purpose{Server, Device, Admin, Profile, Orders} {
+	for _, listener := range [][]Purpose{
+		nil, {Server}, {Device}, {App}, {Admin}, {Profile}, {Orders}, {Leases}, {""},
+		{Device, App}, {App, Device}, {Device, Profile}, {Device, Device},
+	} {
 		for _, purpose := range issuingPurposes {
 			chain, leaf, _ := issue(t, a, purpose)
-			got, err := a.VerifyClient(listener, chain, noon)
-			want := listener == purpose && (listener == Device || listener == Admin)
-			if want && (err != nil || !got.Equal(leaf)) {
-				t.Errorf("%s certificate as %s: %v", purpose, listener, err)
+			got, err := a.VerifyClient(chain, noon, listener...)
+			want := slices.Contains(listener, purpose) && (purpose == Device || purpose == App || purpose == Admin)
+			if want && (err != nil || got.Purpose != purpose || !got.Leaf.Equal(leaf)) {
+				t.Errorf("%s certificate as %s: as %s, %v", purpose, listener, got.Purpose, err)
 			}
-			if !want && !errors.Is(err, ErrClient) {
-				t.Errorf("%s certificate as %s: got %v, want ErrClient", purpose, listener, err)
+			if !want && (!errors.Is(err, ErrClient) || got != (Verified{})) {
+				t.Errorf("%s certificate as %s: got %v, %v, want ErrClient", purpose, listener, got, err)
 			}
 		}
 	}
@@ -43,7 +47,7 @@ func TestVerifyClient(t *testing.T) {
 		{"endless chain", [][]byte{chain[0], chain[1], chain[1], chain[1], chain[1]}, noon},
 	}
 	for _, tt := range tests {
-		if _, err := a.VerifyClient(Device, tt.raw, tt.now); !errors.Is(err, ErrClient) {
+		if _, err := a.VerifyClient(tt.raw, tt.now, Device, App); !errors.Is(err, ErrClient) {
 			t.Errorf("%s: got %v, want ErrClient", tt.name, err)
 		}
 	}
@@ -98,8 +102,8 @@ func clientConfig(a *Authority, chain [][]byte, key *ecdsa.PrivateKey) *tls.Conf
 
 func TestServerTLS(t *testing.T) {
 	a := newAuthority(t)
-	for _, listener := range []Purpose{Device, Admin} {
-		server, err := a.ServerTLS([]string{"LocalHost", "127.0.0.1", "::1"}, listener)
+	for _, listener := range [][]Purpose{{Device}, {App}, {Device, App}, {Admin}} {
+		server, err := a.ServerTLS([]string{"LocalHost", "127.0.0.1", "::1"}, listener...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,20 +115,53 @@ func TestServerTLS(t *testing.T) {
 			chain, leaf, key := issue(t, a, purpose)
 			state, serverErr, _ := handshake(t, server, clientConfig(a, chain, key))
 			switch {
-			case purpose != listener && serverErr == nil:
+			case !slices.Contains(listener, purpose) && serverErr == nil:
 				t.Errorf("%s listener let a %s certificate in", listener, purpose)
-			case purpose == listener && serverErr != nil:
+			case slices.Contains(listener, purpose) && serverErr != nil:
 				t.Errorf("%s listener: %v", listener, serverErr)
-			case purpose == listener && !state.VerifiedChains[0][0].Equal(leaf):
+			case slices.Contains(listener, purpose) && !state.VerifiedChains[0][0].Equal(leaf):
 				t.Errorf("%s listener verified another certificate", listener)
 			}
 		}
 	}
 }
 
+// TestVerifyConnection: the second lock holds alone, where the first one had let
+// in every certificate of this installation.
+func TestVerifyConnection(t *testing.T) {
+	a := newAuthority(t)
+	for _, listener := range [][]Purpose{nil, {Device}, {App}, {Device, App}, {Admin}} {
+		verify := a.verifyConnection(listener)
+		for _, purpose := range issuingPurposes {
+			_, leaf, _ := issue(t, a, purpose)
+			state := tls.ConnectionState{
+				PeerCertificates: []*x509.Certificate{leaf},
+				VerifiedChains:   [][]*x509.Certificate{{leaf, a.Issuer(purpose)}},
+			}
+			if err := verify(state); (err == nil) != slices.Contains(listener, purpose) {
+				t.Errorf("%s certificate on a listener for %s: %v", purpose, listener, err)
+			}
+		}
+	}
+	_, phone, _ := issue(t, a, Device)
+	mixed := [][]*x509.Certificate{{phone, a.Issuer(Device)}, {phone, a.Issuer(App)}}
+	for name, chains := range map[string][][]*x509.Certificate{
+		"of two purposes": mixed, "not verified": nil, "under the root": {{phone, a.root.certificate}},
+		"with the root": {{phone, a.Issuer(Device), a.root.certificate}}, "an authority": {{a.Issuer(Device), a.Issuer(Device)}},
+	} {
+		state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{phone}, VerifiedChains: chains}
+		if err := a.verifyConnection([]Purpose{Device, App})(state); !errors.Is(err, ErrClient) {
+			t.Errorf("%s: got %v, want ErrClient", name, err)
+		}
+	}
+	if err := a.verifyConnection([]Purpose{Device})(tls.ConnectionState{}); err != nil {
+		t.Errorf("without a certificate: %v", err)
+	}
+}
+
 func TestServerTLSRefusesOldTLS(t *testing.T) {
 	a := newAuthority(t)
-	server, err := a.ServerTLS([]string{"localhost"}, "")
+	server, err := a.ServerTLS([]string{"localhost"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,12 +175,14 @@ func TestServerTLSRefusesOldTLS(t *testing.T) {
 func TestServerTLSNames(t *testing.T) {
 	a := newAuthority(t)
 	for _, names := range [][]string{nil, {""}, {"a b"}, {"../etc"}, {"host:443"}, {"-a"}} {
-		if _, err := a.ServerTLS(names, ""); err == nil {
+		if _, err := a.ServerTLS(names); err == nil {
 			t.Errorf("names %q accepted", names)
 		}
 	}
-	if _, err := a.ServerTLS([]string{"localhost"}, Profile); err == nil {
-		t.Error("a listener for profile certificates was made")
+	for _, clients := range [][]Purpose{{Profile}, {Server}, {Orders}, {Leases}, {""}, {Device, Profile}, {Device, Admin}, {Admin, App}} {
+		if _, err := a.ServerTLS([]string{"localhost"}, clients...); err == nil {
+			t.Errorf("a listener for %q was made", clients)
+		}
 	}
 }
 
@@ -151,7 +190,7 @@ func TestServerCertificateIsRenewed(t *testing.T) {
 	now := noon
 	a := newAuthority(t)
 	a.now = func() time.Time { return now }
-	server, err := a.ServerTLS([]string{"localhost"}, "")
+	server, err := a.ServerTLS([]string{"localhost"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,59 +16,89 @@ const maxClientChain = 4
 // exactly is wrong with it is behind it, for the log.
 var ErrClient = errors.New("client certificate is not valid here")
 
-// ClientCAs gives the anchor for TLS clients of a purpose: the issuing
-// authority alone. The root is no anchor, or the certificates of every purpose
-// would be accepted. It is empty for purposes that are not for clients.
-func (a *Authority) ClientCAs(p Purpose) *x509.CertPool {
+// Verified is a client certificate that holds, and what it was issued for. The
+// zero value is a client that has shown none.
+type Verified struct {
+	Purpose Purpose
+	Leaf    *x509.Certificate
+}
+
+// ClientCAs gives the anchors for TLS clients of the purposes: their issuing
+// authorities alone. The root is no anchor, or the certificates of every purpose
+// would be accepted. Purposes that are not for clients add nothing.
+func (a *Authority) ClientCAs(clients ...Purpose) *x509.CertPool {
 	pool := x509.NewCertPool()
-	if p == Device || p == Admin {
-		pool.AddCert(a.issuers[p].certificate)
+	for _, p := range clients {
+		if slices.Contains(clientPurposes, p) {
+			pool.AddCert(a.issuers[p].certificate)
+		}
 	}
 	return pool
 }
 
 // VerifyClient verifies a client's certificates as they came, leaf first, at
-// the given time, and gives the leaf. It accepts what was issued for the
-// purpose and nothing else; every error is ErrClient.
-func (a *Authority) VerifyClient(p Purpose, raw [][]byte, now time.Time) (*x509.Certificate, error) {
+// the given time, and gives the leaf with its purpose. It accepts what was issued
+// for one of the purposes and nothing else; every error is ErrClient.
+func (a *Authority) VerifyClient(raw [][]byte, now time.Time, clients ...Purpose) (Verified, error) {
 	if len(raw) == 0 || len(raw) > maxClientChain {
-		return nil, fmt.Errorf("%w: %d certificates", ErrClient, len(raw))
+		return Verified{}, fmt.Errorf("%w: %d certificates", ErrClient, len(raw))
 	}
 	if len(raw[0]) > maxCertificate {
-		return nil, fmt.Errorf("%w: %d octets", ErrClient, len(raw[0]))
+		return Verified{}, fmt.Errorf("%w: %d octets", ErrClient, len(raw[0]))
 	}
 	leaf, err := x509.ParseCertificate(raw[0])
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrClient, err)
+		return Verified{}, fmt.Errorf("%w: %w", ErrClient, err)
 	}
-	// The issuing authority is known and issues leaves only: whatever else the
+	// The issuing authorities are known and issue leaves only: whatever else the
 	// client sent cannot help it.
-	if _, err := leaf.Verify(x509.VerifyOptions{
-		Roots:       a.ClientCAs(p),
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots:       a.ClientCAs(clients...),
 		CurrentTime: now,
 		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrClient, err)
+	})
+	if err != nil {
+		return Verified{}, fmt.Errorf("%w: %w", ErrClient, err)
 	}
-	if leaf.IsCA {
-		return nil, fmt.Errorf("%w: it is an authority", ErrClient)
+	p, err := a.purposeOf(chains, clients)
+	if err != nil {
+		return Verified{}, err
 	}
-	return leaf, nil
+	return Verified{Purpose: p, Leaf: leaf}, nil
+}
+
+// purposeOf tells from the verified chains which of the purposes a certificate
+// was issued for. The issuing authority says so, and nothing in the certificate
+// does; every chain must lead to the same one, in one step.
+func (a *Authority) purposeOf(chains [][]*x509.Certificate, clients []Purpose) (Purpose, error) {
+	var found Purpose
+	for _, chain := range chains {
+		if len(chain) != 2 || chain[0].IsCA {
+			return "", fmt.Errorf("%w: it is an authority, or not issued by one of ours", ErrClient)
+		}
+		i := slices.IndexFunc(clients, func(p Purpose) bool { return chain[1].Equal(a.issuers[p].certificate) })
+		if i < 0 || found != "" && found != clients[i] {
+			return "", fmt.Errorf("%w: not of one purpose", ErrClient)
+		}
+		found = clients[i]
+	}
+	if found == "" {
+		return "", fmt.Errorf("%w: no chain", ErrClient)
+	}
+	return found, nil
 }
 
 // verifyConnection is the second lock on a listener's door, behind ClientCAs.
 // It runs on resumed connections too.
-func (a *Authority) verifyConnection(p Purpose) func(tls.ConnectionState) error {
+func (a *Authority) verifyConnection(clients []Purpose) func(tls.ConnectionState) error {
 	return func(s tls.ConnectionState) error {
 		if len(s.PeerCertificates) == 0 {
 			return nil // whether one is needed is for the rule table to say
 		}
-		for _, chain := range s.VerifiedChains {
-			if len(chain) != 2 || chain[0].IsCA || !chain[1].Equal(a.issuers[p].certificate) {
-				return ErrClient
-			}
+		if _, err := a.purposeOf(s.VerifiedChains, clients); err != nil {
+			return err
 		}
-		if len(s.VerifiedChains) == 0 || a.now().After(s.PeerCertificates[0].NotAfter) {
+		if a.now().After(s.PeerCertificates[0].NotAfter) {
 			return ErrClient
 		}
 		return nil

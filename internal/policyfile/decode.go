@@ -10,31 +10,25 @@ import (
 	"buf.build/go/protoyaml"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
-
-	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
-// decode turns a checked document into a policy, or into problems. It changes
-// root: short enum names become wire names.
+// decode fills message, which is empty, from a checked document, or says what is
+// wrong. It changes root: short enum names become wire names.
 //
 // Types come first and limits second, since a value that could not be read would
 // be complained about twice.
-func decode(root *yaml.Node) (*compliancev1.PolicyDocument, Problems) {
+func decode(root *yaml.Node, message proto.Message) Problems {
 	base := root.Line - 1
 	shift(root, -base)
-	problems := unmarshal(root, new(compliancev1.PolicyDocument), nil)
-	policy := new(compliancev1.PolicyDocument)
+	problems := unmarshal(root, message.ProtoReflect().New().Interface(), nil)
 	if len(problems) == 0 {
-		problems = unmarshal(root, policy, validator{})
+		problems = unmarshal(root, message, validator{})
 	}
 	shift(root, base)
-	if len(problems) == 0 {
-		return policy, nil
-	}
 	for i := range problems {
 		problems[i].Line += base
 	}
-	return nil, problems
+	return problems
 }
 
 // unmarshal has protoyaml decode root, whose lines count from 1.
@@ -43,10 +37,10 @@ func decode(root *yaml.Node) (*compliancev1.PolicyDocument, Problems) {
 // place its hook for custom types then puts root: nodes keep their places in
 // the file, and nothing is parsed twice. It looks up the text of a node's line,
 // so there are as many empty lines as root has.
-func unmarshal(root *yaml.Node, policy proto.Message, v protoyaml.Validator) Problems {
+func unmarshal(root *yaml.Node, message proto.Message, v protoyaml.Validator) Problems {
 	hook := &strict{root: root}
 	o := protoyaml.UnmarshalOptions{CustomUnmarshaler: hook, Validator: v}
-	err := o.Unmarshal([]byte(strings.Repeat("\n", lastLine(root))+"{}"), policy)
+	err := o.Unmarshal([]byte(strings.Repeat("\n", lastLine(root))+"{}"), message)
 	return append(hook.problems, decodeProblems(err)...).sorted()
 }
 
@@ -95,10 +89,18 @@ func inFileWords(text string) string {
 
 // InFileWords gives the path of a field with the names that files have, for one
 // with the names that the wire has: spec.pins[0].minimumLength for
-// spec.pins[0].minimum_length.
+// spec.pins[0].minimum_length. The keys of settings and of an app's configuration
+// are the same in both.
 func InFileWords(path string) string {
-	return wireWord.ReplaceAllStringFunc(path, func(s string) string { return strings.ToUpper(s[1:]) })
+	keys := ""
+	if m := freeKeys.FindStringSubmatch(path); m != nil {
+		path, keys = m[1], m[2]
+	}
+	return wireWord.ReplaceAllStringFunc(path, func(s string) string { return strings.ToUpper(s[1:]) }) + keys
 }
+
+// freeKeys matches a path into a mapping whose keys are no fields.
+var freeKeys = regexp.MustCompile(`^(spec\.(?:settings|config\.(?:values|custom|permissions)))([.\[].*)$`)
 
 var wireWord = regexp.MustCompile(`_[a-z]`)
 

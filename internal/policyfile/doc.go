@@ -1,4 +1,5 @@
-// Package policyfile reads policy files: YAML with one policy a document.
+// Package policyfile reads policy files: YAML with one document for each thing,
+// which its kind names: Policy of devices, AppProtectionPolicy, or App.
 //
 // A file comes from a person's editor, a generator or a stranger's repository,
 // so it is read strictly and within bounds: at most 1 MiB, 1000 documents, 32
@@ -8,5 +9,7 @@
 // gives no documents at all.
 //
 // Fields have their JSON or their proto names. Enum values have their wire
-// names or short ones: PIN_QUALITY_NUMERIC_COMPLEX or numeric-complex.
+// names or short ones: PIN_QUALITY_NUMERIC_COMPLEX or numeric-complex. Settings of
+// app protection are texts, whole numbers, true or false, and lists: a number that
+// is not whole would lose digits, as 14.10 does, and belongs in quotes.
 package policyfile

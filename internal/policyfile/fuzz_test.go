@@ -3,7 +3,6 @@ package policyfile_test
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,11 +18,7 @@ import (
 // places inside the file, and what is accepted is valid and survives being
 // written and read again.
 func FuzzParse(f *testing.F) {
-	paths, err := filepath.Glob("../../examples/policies/*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
+	for _, path := range examples(f) {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -32,6 +27,8 @@ func FuzzParse(f *testing.F) {
 	}
 	for _, seed := range []string{
 		"", "---\n---\n", "a: &a [*a]", "\xff", "a:\n\tb", "- - - -", "{{{", "? a\n: b", "spec: ~", "\r\r: a", "a: \u2028b\n\u2028c: [",
+		appPolicy("a", "  settings: {data.send_to: managed-apps, access.pin_length: 6, a: [x, y], b: {c: [{d: -1}]}, c: 14.1, d: 1_0, e: True}\n"),
+		"kind: App\napiVersion: ringfence/v1\nmetadata: {name: a.b}\nspec: {schema: [{key: a, type: bundle, minimum: -5, items: [{key: b, type: bool}]}]}\n",
 		document("a", "  pins: [{scope: device}]\n") + "---\r\n" + document("b", "  assignments: [{all: true}]\r\n"),
 	} {
 		f.Add([]byte(seed))
@@ -43,10 +40,10 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, d := range docs {
-			if err := protovalidate.Validate(d.Policy); err != nil {
+			if err := protovalidate.Validate(d.Message()); err != nil {
 				t.Fatalf("accepted but invalid: %v", err)
 			}
-			again, err := protoyaml.Marshal(d.Policy)
+			again, err := protoyaml.Marshal(d.Message())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +51,7 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%v in\n%s", err, again)
 			}
-			if diff := cmp.Diff(d.Policy, got[0].Policy, protocmp.Transform()); diff != "" {
+			if diff := cmp.Diff(d.Message(), got[0].Message(), protocmp.Transform()); diff != "" {
 				t.Error(diff)
 			}
 		}

@@ -7,8 +7,6 @@ import (
 	"io"
 
 	"go.yaml.in/yaml/v3"
-
-	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
 // The bounds of one file. MaxSize is in bytes and exported for readers, who
@@ -20,18 +18,9 @@ const (
 	maxEntries   = 1000 // of one mapping or list; no field takes more than 500
 )
 
-// Document is one policy and where it stands.
-type Document struct {
-	File   string
-	Line   int
-	Policy *compliancev1.PolicyDocument
-
-	root *yaml.Node
-}
-
 // Parse reads a whole file, of which name is only said in errors. It gives all
-// its documents, at least one, with different policy names; or Problems, at
-// least one. Empty documents are passed over.
+// its documents, at least one, no two of one kind with the same name; or
+// Problems, at least one. Empty documents are passed over.
 func Parse(name string, data []byte) ([]Document, error) {
 	p := &parser{file: name, names: map[string]int{}}
 	if !p.checkText(data) {
@@ -55,7 +44,7 @@ type parser struct {
 	file     string
 	problems Problems
 	good     []Document
-	names    map[string]int // line of each policy name
+	names    map[string]int // line of each thing and its name
 }
 
 func (p *parser) add(line, column int, format string, args ...any) {
@@ -88,22 +77,25 @@ func (p *parser) documents(data []byte) []*yaml.Node {
 }
 
 func (p *parser) document(root *yaml.Node) {
-	line := root.Line
-	policy, problems := decode(root)
+	d := Document{File: p.file, Line: root.Line, root: root}
+	message, problems := d.begin()
+	if message != nil {
+		problems = decode(root, message)
+	}
 	for _, problem := range problems {
 		problem.File = p.file
 		p.problems = append(p.problems, problem)
 	}
-	if policy == nil {
+	if len(problems) > 0 {
 		return
 	}
-	name := policy.GetMetadata().GetName()
-	if first, ok := p.names[name]; ok {
-		p.add(line, root.Column, "policy %q is in this file already, at line %d", name, first)
+	key := d.Thing() + "/" + d.Name()
+	if first, ok := p.names[key]; ok {
+		p.add(d.Line, root.Column, "%s %q is in this file already, at line %d", d.Thing(), d.Name(), first)
 		return
 	}
-	p.names[name] = line
-	p.good = append(p.good, Document{p.file, line, policy, root})
+	p.names[key] = d.Line
+	p.good = append(p.good, d)
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

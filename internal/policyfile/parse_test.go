@@ -175,7 +175,7 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"another kind", strings.Replace(document("a", "  pins: []\n"), "Policy", "Secret", 1),
-			"f:2:7: kind: must equal `Policy`",
+			"f:2:7: kind cannot be \"Secret\"; choose from: App, AppProtectionPolicy, Policy",
 		},
 		{
 			"name with a path", document("../etc", "  pins: []\n"),
@@ -215,6 +215,8 @@ func TestParseRefuses(t *testing.T) {
 				"f:7:9: pins wants a list\n" +
 				"f:14:18: scope cannot be \"x\"; choose from: device, work-profile",
 		},
+		{"no kind", "metadata: {name: a}\n", "f:1:1: kind is missing; choose from: App, AppProtectionPolicy, Policy"},
+		{"a list for a kind", "kind: [Policy]\n", "f:1:7: kind cannot be \"\"; choose from: App, AppProtectionPolicy, Policy"},
 		{"syntax in the second", document("a", "  pins: []\n") + "---\na: [1\nb: 2\n", "f:8:1: did not find expected ',' or ']'"},
 		{"tab", document("a", "\tpins: []\n"), "f:6:1: indented with a tab: YAML wants spaces"},
 		{"tab deeper", document("a", "  pins:\n  - scope: device\n \tquality: numeric\n"), "f:8:2: indented with a tab: YAML wants spaces"},
@@ -267,8 +269,9 @@ func TestParseIsBounded(t *testing.T) {
 		{"alias bomb", bomb(), "anchors and aliases"},
 		{"too many documents", strings.Repeat("---\n", 2000), "more than 1000 documents"},
 		{"many keys", strings.Repeat("a:\n", 20000), "too many entries"},
+		{"many settings", appPolicy("a", "  settings: {"+many("k%d: 1, ", 400)+"}\n"), "at most 300"},
 		{"a long list", "spec: {pins: [" + strings.Repeat("a,", 20000) + "]}", "too many entries"},
-		{"1,000 unknown fields", manyKeys(1000), "and 980 more"},
+		{"1,000 unknown fields", "kind: Policy\n" + many("k%d: 1\n", 999), "and 979 more"},
 		{"a megabyte in one word", document("a", "  assignments: [{all: "+strings.Repeat("x", 1<<19)+"}]\n"), "…"},
 	}
 	for _, test := range tests {
@@ -295,20 +298,30 @@ func BenchmarkParseHostile(b *testing.B) {
 	}
 }
 
-func manyKeys(n int) string {
+func many(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, "k%d: 1\n", i)
+		fmt.Fprintf(&b, format, i)
 	}
 	return b.String()
 }
 
-func TestExamples(t *testing.T) {
-	paths, err := filepath.Glob("../../examples/policies/*.yaml")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no examples: %v", err)
+// examples are the files that people are shown.
+func examples(t testing.TB) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"../../examples/policies/*.yaml", "../../examples/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no %s: %v", pattern, err)
+		}
+		all = append(all, paths...)
 	}
-	for _, path := range paths {
+	return all
+}
+
+func TestExamples(t *testing.T) {
+	for _, path := range examples(t) {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -14,33 +14,45 @@ import (
 // that it does.
 func (d Document) Place(path string) (line, column int) {
 	at := d.root
-	for _, step := range pathStep.FindAllString(path, -1) {
-		next := child(at, step)
+	for rest := path; rest != ""; {
+		next, after := child(at, rest)
 		if next == nil {
 			break
 		}
-		at = next
+		at, rest = next, strings.TrimPrefix(after, ".")
 	}
 	return at.Line, at.Column
 }
 
-// pathStep is a field's name, or an index or a map's key in brackets.
-var pathStep = regexp.MustCompile(`[A-Za-z0-9_]+|\[[0-9]+\]|\["[^"]*"\]`)
+// pathStep is how a path begins: with a field's name, or an index or a map's key
+// in brackets.
+var pathStep = regexp.MustCompile(`^(?:[A-Za-z0-9_]+|\[[0-9]+\]|\["[^"]*"\])`)
 
-// child gives the part of a mapping or list that a step of a path names; nil
-// where there is none.
-func child(n *yaml.Node, step string) *yaml.Node {
+// child gives the part of a mapping or list that a path begins with, and the rest
+// of the path; nil where there is none. Of two keys the longer counts: keys of
+// settings have dots in them.
+func child(n *yaml.Node, path string) (part *yaml.Node, rest string) {
+	step := pathStep.FindString(path)
 	name := strings.Trim(step, "[]\"")
 	if n.Kind == yaml.SequenceNode {
 		if i, err := strconv.Atoi(name); err == nil && i < len(n.Content) {
-			return n.Content[i]
+			return n.Content[i], path[len(step):]
 		}
-		return nil
+		return nil, ""
 	}
+	longest := -1
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i].Value; key == name || InFileWords(key) == InFileWords(name) {
-			return n.Content[i+1]
+		key, after := n.Content[i].Value, path[len(step):]
+		dotted := strings.HasPrefix(path, key) && (len(path) == len(key) || strings.ContainsAny(path[len(key):len(key)+1], ".["))
+		switch {
+		case dotted:
+			after = path[len(key):]
+		case step == "" || key != name && InFileWords(key) != InFileWords(name):
+			continue
+		}
+		if len(key) > longest {
+			part, rest, longest = n.Content[i+1], after, len(key)
 		}
 	}
-	return nil
+	return part, rest
 }

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence/internal/enumname"
 )
@@ -26,7 +27,7 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 	if s.root != nil {
 		*node, s.root = *s.root, nil
 	}
-	if node.Kind != yaml.MappingNode {
+	if _, free := message.(*structpb.Value); free || node.Kind != yaml.MappingNode {
 		return false, nil
 	}
 	fields := message.ProtoReflect().Descriptor().Fields()
@@ -84,6 +85,10 @@ func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
 		s.add(value, "%s has no value: leave it out or give one", field.JSONName())
 		return
 	}
+	if isFree(field) {
+		s.free(value)
+		return
+	}
 	if message := field.Message() != nil; message || value.Kind != yaml.ScalarNode {
 		s.kind(field, value, message)
 		return
@@ -99,6 +104,11 @@ func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
 			s.add(value, "%s wants a whole number, not %q", field.JSONName(), value.Value)
 		case !plainNumber.MatchString(value.Value):
 			s.add(value, "%s wants a plain decimal number, not %q", field.JSONName(), value.Value)
+		}
+	case protoreflect.Int64Kind:
+		// Programs write it in quotes, as JSON does.
+		if value.Tag != "!!int" && value.Tag != "!!str" || !wholeNumber.MatchString(value.Value) {
+			s.add(value, "%s wants a plain whole number, not %q", field.JSONName(), value.Value)
 		}
 	case protoreflect.BoolKind:
 		if value.Tag != "!!bool" {

@@ -81,7 +81,7 @@ func benchmarkAlone(b *testing.B, l *listener, phone *credential) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := &connection{leaf: leaf, peer: "192.0.2.1:1234", network: "192.0.2.1"}
+	c := &connection{client: pki.Verified{Purpose: pki.Device, Leaf: leaf}, peer: "192.0.2.1:1234", network: "192.0.2.1"}
 	ctx := peer.NewContext(b.Context(), &peer.Peer{AuthInfo: c})
 	m := l.newMethod(leave)
 	m.unary = enrollv1.EnrollmentService_ServiceDesc.Methods[2].Handler

@@ -141,15 +141,15 @@ func (c *call) admit() error {
 
 // identify asks who holds the certificate of the call's connection, now.
 func (c *call) identify(caller *identity.Caller) error {
-	leaf, err := c.connection.certificate(c.server.config.Now())
+	client, err := c.connection.certificate(c.server.config.Now())
 	if err != nil {
 		return err
 	}
-	found, err := c.server.config.Callers(c.ctx, leaf)
+	found, err := c.server.config.Callers(c.ctx, client)
 	if err != nil {
 		return err
 	}
-	if int(found.Kind) >= len(c.server.limiters) || (leaf == nil && found.Kind != identity.Anonymous) {
+	if int(found.Kind) >= len(c.server.limiters) || (client.Leaf == nil && found.Kind != identity.Anonymous) {
 		return fmt.Errorf("caller of kind %d cannot come from this connection", found.Kind)
 	}
 	*caller = found
@@ -166,6 +166,8 @@ func (c *call) key() callerKey {
 		return callerKey{identity.Device, string(c.caller.Device)}
 	case identity.Admin:
 		return callerKey{identity.Admin, c.caller.Name}
+	case identity.App:
+		return callerKey{identity.App, string(c.caller.Device)}
 	default:
 		return callerKey{identity.Anonymous, c.connection.network}
 	}

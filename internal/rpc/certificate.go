@@ -2,16 +2,17 @@ package rpc
 
 import (
 	"context"
-	"crypto/x509"
+
+	"ringfence/internal/pki"
 )
 
 // ClientCertificate gives the verified certificate of the connection that a
-// call came on: the client has proved that it holds its key. Nil without one,
-// and outside of a call.
-func ClientCertificate(ctx context.Context) *x509.Certificate {
+// call came on, and what it was issued for: the client has proved that it holds
+// its key. Zero without one, and outside of a call.
+func ClientCertificate(ctx context.Context) pki.Verified {
 	c, ok := ctx.Value(callContextKey{}).(*call)
 	if !ok || c.connection == nil || c.connection.problem != nil {
-		return nil
+		return pki.Verified{}
 	}
-	return c.connection.leaf
+	return c.connection.client
 }

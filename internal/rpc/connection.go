@@ -15,18 +15,20 @@ import (
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"ringfence/internal/pki"
 )
 
 // VerifyFunc verifies a client's certificates as they came, leaf first, and
-// gives the leaf.
-type VerifyFunc func(raw [][]byte, now time.Time) (*x509.Certificate, error)
+// gives the leaf and what it was issued for.
+type VerifyFunc func(raw [][]byte, now time.Time) (pki.Verified, error)
 
 // connection is what is known of a client connection: it is made once, by the
 // handshake, and read by every call.
 type connection struct {
 	credentials.TLSInfo
-	// leaf is the verified client certificate; nil without one.
-	leaf *x509.Certificate
+	// client is the verified client certificate; zero without one.
+	client pki.Verified
 	// problem says why the certificate that was shown does not count.
 	problem error
 	// peer is the remote address for the log, host that without the port,
@@ -91,9 +93,9 @@ func (h handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	}
 	c := &connection{TLSInfo: secured, peer: raw.RemoteAddr().String(), host: hostOf(raw.RemoteAddr()), network: networkOf(raw.RemoteAddr())}
 	if shown := secured.State.PeerCertificates; len(shown) > 0 {
-		c.leaf, c.problem = h.check(shown)
+		c.client, c.problem = h.check(shown)
 	}
-	if c.leaf == nil {
+	if c.client.Leaf == nil {
 		if conn, ok = h.visitors.admit(conn, c.network); !ok {
 			h.metrics.reject(rejectVisitor)
 			_ = conn.Close()
@@ -105,33 +107,34 @@ func (h handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	return conn, c, nil
 }
 
-func (h handshaker) check(shown []*x509.Certificate) (*x509.Certificate, error) {
+func (h handshaker) check(shown []*x509.Certificate) (pki.Verified, error) {
 	chain := make([][]byte, len(shown))
 	for i, c := range shown {
 		chain[i] = c.Raw
 	}
-	_, err := h.verify(chain, h.now())
+	client, err := h.verify(chain, h.now())
 	if err == nil {
-		return shown[0], nil // not a second copy: TLS keeps this one anyway
+		client.Leaf = shown[0] // not a second copy: TLS keeps this one anyway
+		return client, nil
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return nil, errExpired
+		return pki.Verified{}, errExpired
 	}
-	return nil, Unauthenticated(CertificateUnknown, "the client certificate was not issued for this listener")
+	return pki.Verified{}, Unauthenticated(CertificateUnknown, "the client certificate was not issued for this listener")
 }
 
 var errExpired = Unauthenticated(CertificateExpired, "the client certificate is not valid at this time")
 
 // certificate gives the client's certificate as it stands now: a connection
 // outlives a certificate.
-func (c *connection) certificate(now time.Time) (*x509.Certificate, error) {
+func (c *connection) certificate(now time.Time) (pki.Verified, error) {
 	if c.problem != nil {
-		return nil, c.problem
+		return pki.Verified{}, c.problem
 	}
-	if c.leaf != nil && now.After(c.leaf.NotAfter) {
-		return nil, errExpired
+	if c.client.Leaf != nil && now.After(c.client.Leaf.NotAfter) {
+		return pki.Verified{}, errExpired
 	}
-	return c.leaf, nil
+	return c.client, nil
 }
 
 // refused notes that a call's caller was refused.

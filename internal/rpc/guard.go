@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+
+	"ringfence/internal/identity"
 )
 
 // guarded gives a method whose rule has a rate of its own that rate, beside the
@@ -12,11 +14,16 @@ func (s *Server) guarded(m *method, handler unaryHandler) unaryHandler {
 	if m.rule == nil || m.rule.Rate == (Rate{}) {
 		return handler
 	}
-	own := newLimiters(m.rule.Rate)
+	var own [identity.Kinds]*limiters
+	for kind := range own {
+		own[kind] = newLimiters(m.rule.Rate)
+	}
 	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-		if c, ok := ctx.Value(callContextKey{}).(*call); ok && !own.allow(c.key().name, c.start) {
-			c.rejected = rejectRate
-			return nil, exhausted(TooManyCalls, "too many calls of this method: slow down")
+		if c, ok := ctx.Value(callContextKey{}).(*call); ok {
+			if key := c.key(); !own[key.kind].allow(key.name, c.start) {
+				c.rejected = rejectRate
+				return nil, exhausted(TooManyCalls, "too many calls of this method: slow down")
+			}
 		}
 		return handler(srv, ctx, decode, nil)
 	}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"crypto/x509"
 	"maps"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"ringfence/internal/identity"
+	"ringfence/internal/pki"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
 
@@ -20,9 +20,9 @@ func TestSlowRequestOfARetiredPhone(t *testing.T) {
 	identified := make(chan struct{}, 8)
 	var l *listener
 	l = start(t, func(c *Config) {
-		c.Callers = func(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error) {
+		c.Callers = func(ctx context.Context, client pki.Verified) (identity.Caller, error) {
 			defer func() { identified <- struct{}{} }()
-			return l.callers(ctx, leaf)
+			return l.callers(ctx, client)
 		}
 	})
 	l.phones.leave = func(context.Context) error {
@@ -69,6 +69,9 @@ func TestMethodRate(t *testing.T) {
 	}
 	if err := callLeave(t, l.device(t, "device-two")); err != nil {
 		t.Errorf("another device pays: %v", err)
+	}
+	if err := callLeave(t, l.app(t, "device-one")); err != nil {
+		t.Errorf("an app of the same name pays: %v", err)
 	}
 	l.clock.set(noon.Add(time.Minute))
 	if err := callLeave(t, one); err != nil {

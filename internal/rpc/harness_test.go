@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
 	"log/slog"
@@ -141,14 +140,17 @@ type listener struct {
 }
 
 // callers knows a device by the common name of its certificate, "admin" as an
-// administrator.
-func (l *listener) callers(_ context.Context, leaf *x509.Certificate) (identity.Caller, error) {
-	if leaf == nil {
+// administrator, and an app likewise by the name in a certificate for apps.
+func (l *listener) callers(_ context.Context, client pki.Verified) (identity.Caller, error) {
+	if client.Leaf == nil {
 		return identity.Caller{}, nil
 	}
-	name := leaf.Subject.CommonName
+	name := client.Leaf.Subject.CommonName
 	if _, over := l.ended.Load(name); over {
 		return identity.Caller{}, Unauthenticated(EnrollmentEnded, "the enrolment is over")
+	}
+	if client.Purpose == pki.App {
+		return identity.Caller{Kind: identity.App, Device: device.ID(name), Epoch: 1, Package: "com.example.mail"}, nil
 	}
 	if name == "admin" {
 		return identity.Caller{Kind: identity.Admin, Name: "alice", Role: identity.Viewer}, nil
@@ -158,7 +160,7 @@ func (l *listener) callers(_ context.Context, leaf *x509.Certificate) (identity.
 
 var testRules = Rules{
 	join:  {Callers: []identity.Kind{identity.Anonymous}},
-	leave: {Callers: []identity.Kind{identity.Device}},
+	leave: {Callers: []identity.Kind{identity.Device, identity.App}},
 	watch: {Callers: []identity.Kind{identity.Device}},
 }
 
@@ -169,7 +171,7 @@ func start(t testing.TB, change func(*Config)) *listener {
 	if l.authority, err = pki.OpenAuthority(filepath.Join(t.TempDir(), "pki"), l.clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	server, err := l.authority.ServerTLS([]string{"127.0.0.1"}, pki.Device)
+	server, err := l.authority.ServerTLS([]string{"127.0.0.1"}, pki.Device, pki.App)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,8 +181,8 @@ func start(t testing.TB, change func(*Config)) *listener {
 	}
 	c := Config{
 		TLS: server,
-		Verify: func(raw [][]byte, now time.Time) (*x509.Certificate, error) {
-			return l.authority.VerifyClient(pki.Device, raw, now)
+		Verify: func(raw [][]byte, now time.Time) (pki.Verified, error) {
+			return l.authority.VerifyClient(raw, now, pki.Device, pki.App)
 		},
 		Rules:   testRules,
 		Callers: l.callers,
@@ -237,6 +239,12 @@ func (l *listener) issue(t testing.TB, p pki.Purpose, name string) *credential {
 func (l *listener) device(t testing.TB, name string) *grpc.ClientConn {
 	t.Helper()
 	return l.dial(t, l.issue(t, pki.Device, name))
+}
+
+// app connects as an app's registration.
+func (l *listener) app(t testing.TB, name string) *grpc.ClientConn {
+	t.Helper()
+	return l.dial(t, l.issue(t, pki.App, name))
 }
 
 func (l *listener) dial(t testing.TB, c *credential) *grpc.ClientConn {

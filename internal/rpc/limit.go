@@ -17,7 +17,8 @@ type Rate struct {
 // default.
 type Limits struct {
 	// Device, Admin and Anonymous are rates for each device, administrator and
-	// client address. Defaults: 50/s burst 200, 200/s burst 400, 10/s burst 50.
+	// client address; Device is that of each app's registration too, which has a
+	// budget of its own. Defaults: 50/s burst 200, 200/s burst 400, 10/s burst 50.
 	Device, Admin, Anonymous Rate
 	// CallerStreams is how many server streams one caller may have open, over
 	// all its connections. Default 4.

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -17,12 +16,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"ringfence/internal/identity"
+	"ringfence/internal/pki"
 )
 
-// CallerFunc says who holds a certificate, now; leaf is nil for a client that
-// has shown none. It is asked for every call. For a certificate that no longer
-// counts it returns Unauthenticated.
-type CallerFunc func(ctx context.Context, leaf *x509.Certificate) (identity.Caller, error)
+// CallerFunc says who holds a certificate, now; the zero certificate is that of a
+// client that has shown none. A certificate's purpose says what kind of caller
+// may hold it. It is asked for every call. For a certificate that no longer counts
+// it returns Unauthenticated.
+type CallerFunc func(ctx context.Context, client pki.Verified) (identity.Caller, error)
 
 // Config is what a server is made of. Only Limits may be left out, and Verify
 // where TLS asks for no client certificates.
@@ -56,7 +57,7 @@ type Server struct {
 	config    Config
 	grpc      *grpc.Server
 	validator validators
-	limiters  [3]*limiters // by identity.Kind
+	limiters  [identity.Kinds]*limiters // by identity.Kind
 	streams   *streams
 	unary     map[string]bool // written by RegisterService, read after Serve
 	broken    error           // what RegisterService found
@@ -106,6 +107,7 @@ func New(c Config) (*Server, error) {
 	s.limiters[identity.Anonymous] = newLimiters(c.Limits.Anonymous)
 	s.limiters[identity.Device] = newLimiters(c.Limits.Device)
 	s.limiters[identity.Admin] = newLimiters(c.Limits.Admin)
+	s.limiters[identity.App] = newLimiters(c.Limits.Device)
 	s.grpc = grpc.NewServer(s.options()...)
 	return s, nil
 }

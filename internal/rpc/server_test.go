@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +36,7 @@ func TestRules(t *testing.T) {
 		"anonymous": l.dial(t, nil),
 		"device":    l.device(t, "device-one"),
 		"admin":     l.device(t, "admin"),
+		"app":       l.app(t, "admin"), // what it is, is not for its name to say
 	}
 	required := answer{Code: "Unauthenticated", Reason: CertificateRequired}
 	denied := answer{Code: "PermissionDenied", Reason: "CALLER_NOT_ALLOWED"}
@@ -54,6 +54,9 @@ func TestRules(t *testing.T) {
 		{"admin", join, denied},
 		{"admin", leave, denied},
 		{"admin", watch, denied},
+		{"app", join, denied},
+		{"app", leave, ok},
+		{"app", watch, denied},
 	}
 	for _, tt := range tests {
 		conn := clients[tt.caller]
@@ -70,8 +73,8 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s calls %s (-want +got):\n%s", tt.caller, tt.method, diff)
 		}
 	}
-	if got := l.metric(t, "rpc_rejected_total", map[string]string{"reason": "rule"}); got != 6 {
-		t.Errorf("rejected by rule = %v, want 6", got)
+	if got := l.metric(t, "rpc_rejected_total", map[string]string{"reason": "rule"}); got != 8 {
+		t.Errorf("rejected by rule = %v, want 8", got)
 	}
 }
 
@@ -161,7 +164,7 @@ func TestRefusedCallersAreSlowedDown(t *testing.T) {
 	asked := 0
 	l := start(t, func(c *Config) {
 		c.Limits.Anonymous = Rate{PerSecond: 1, Burst: 3}
-		c.Callers = func(context.Context, *x509.Certificate) (identity.Caller, error) {
+		c.Callers = func(context.Context, pki.Verified) (identity.Caller, error) {
 			asked++
 			return identity.Caller{}, Unauthenticated(EnrollmentEnded, "over")
 		}
@@ -450,19 +453,21 @@ func TestNewRefuses(t *testing.T) {
 // TestClientCertificate: a handler sees the certificate of the connection.
 func TestClientCertificate(t *testing.T) {
 	l := start(t, nil)
-	shown := l.issue(t, pki.Device, "device-one")
-	var got *x509.Certificate
+	var got pki.Verified
 	l.phones.leave = func(ctx context.Context) error {
 		got = ClientCertificate(ctx)
 		return nil
 	}
-	if err := callLeave(t, l.dial(t, shown)); err != nil {
-		t.Fatal(err)
+	for _, purpose := range []pki.Purpose{pki.Device, pki.App} {
+		shown := l.issue(t, purpose, "device-one")
+		if err := callLeave(t, l.dial(t, shown)); err != nil {
+			t.Fatal(err)
+		}
+		if got.Purpose != purpose || string(got.Leaf.Raw) != string(shown.chain[0]) {
+			t.Errorf("%s: the handler saw %v", purpose, got)
+		}
 	}
-	if got == nil || string(got.Raw) != string(shown.chain[0]) {
-		t.Errorf("the handler saw %v", got)
-	}
-	if c := ClientCertificate(t.Context()); c != nil {
+	if c := ClientCertificate(t.Context()); c != (pki.Verified{}) {
 		t.Errorf("outside of a call there is %v", c)
 	}
 }

@@ -30,11 +30,21 @@ func TestRateLimit(t *testing.T) {
 	if err := callLeave(t, other); err != nil {
 		t.Errorf("another device pays: %v", err)
 	}
+	// An app has the same budget, and one of its own though its id is the same.
+	app := l.app(t, "device-one")
+	for range 3 {
+		if err := callLeave(t, app); err != nil {
+			t.Errorf("an app pays for a device: %v", err)
+		}
+	}
+	if diff := cmp.Diff(want, answerOf(callLeave(t, app)).short()); diff != "" {
+		t.Errorf("an app over the limit (-want +got):\n%s", diff)
+	}
 	l.clock.set(noon.Add(time.Second))
 	if err := callLeave(t, one); err != nil {
 		t.Errorf("a second later: %v", err)
 	}
-	if got := l.metric(t, "rpc_rejected_total", map[string]string{"reason": "rate"}); got != 2 {
+	if got := l.metric(t, "rpc_rejected_total", map[string]string{"reason": "rate"}); got != 3 {
 		t.Errorf("counted %v", got)
 	}
 }

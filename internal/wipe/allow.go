@@ -6,8 +6,9 @@ import (
 )
 
 // Allowed says whether a device of that ownership, in that mode, can have an
-// order of that kind: nil, ErrNoWorkProfile or ErrScopeNotForMode. It is the
-// closed table of docs/wipe.md, which is made from it.
+// order of that kind: nil, ErrNoWorkProfile or ErrScopeNotForMode. A registration
+// of an app is a device in mode AppAccount here. It is the closed table of
+// docs/wipe.md, which is made from it.
 //
 // A device that is personally owned cannot even be asked for as a whole: see
 // OfWholeDevice. The answer for it is here only because a closed table has every
@@ -15,6 +16,9 @@ import (
 func Allowed(k ScopeKind, o device.Ownership, m device.Mode) error {
 	if !m.Allowed(o) {
 		return ErrScopeNotForMode
+	}
+	if m == device.AppAccount && k != AppData && k.rank() > 0 {
+		return ErrScopeNotForMode // there is nothing else of the company's on the phone
 	}
 	switch k {
 	case Lock, AppData:

@@ -142,14 +142,15 @@ func (o Order) enter(next State, e Event, now time.Time) (Order, error) {
 	case Expired:
 		o.Outcome = expiredBy(e.Kind, before)
 	}
-	if next.Final() && (next != Done || !o.Scope.EndsEnrollment()) {
+	if next.Final() && (next != Done || !o.ends()) {
 		o.SettledAt = now
 	}
 	return o, nil
 }
 
 // again answers what leads to the state the order is in already: the same
-// report once more, or the end of the enrolment that a wipe was to end.
+// report once more, or the end of the enrolment, or the registration, that a wipe
+// was to end.
 func (o Order) again(e Event, now time.Time) (Order, error) {
 	c := o.Commitment
 	switch {
@@ -174,14 +175,18 @@ func (o Order) refused(e Event) Order {
 }
 
 func expiredBy(k EventKind, was Order) string {
+	ended := outcomeEnded
+	if was.App != "" {
+		ended = outcomeAppEnded
+	}
 	switch {
 	case k == Expire:
 		return outcomeOverdue(was.NotAfter)
 	case was.Commitment != nil:
 		return outcomeCommitted
 	case was.State == Acknowledged:
-		return outcomeUnconfirmed
+		return outcomeUnconfirmed(ended)
 	default:
-		return outcomeEnded
+		return ended
 	}
 }

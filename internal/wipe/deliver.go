@@ -17,20 +17,28 @@ type Delivery struct {
 	Signed []byte
 }
 
-var errNotDevice = fault.New(fault.Denied, "", "only an enrolled device has orders")
+var (
+	errNoOrders  = fault.New(fault.Denied, "", "only an enrolled device, or a registered app, has orders")
+	errNotDevice = fault.New(fault.Denied, "", "only an enrolled device has such orders")
+)
 
-// Fetch gives the orders that the device must carry out in this epoch, oldest
-// first and at most MaxOpen, and notes them as delivered. An order is given
+// hasOrders reports whether the caller is somebody that orders are for. An app
+// says which it is, and a device is none.
+func hasOrders(c identity.Caller) bool {
+	return c.Is(identity.Device) && c.Package == "" || c.Is(identity.App) && c.Package != ""
+}
+
+// Fetch gives the orders that the device, or the app, must carry out in this epoch,
+// oldest first and at most MaxOpen, and notes them as delivered. An order is given
 // until it ends; one whose time is over, or that is held, is not given. One that
 // the device has gone past meanwhile gets a new sequence. Where there is nothing
-// new to note,
-// nothing is written. Orders for the whole device are not among them.
+// new to note, nothing is written. Orders for the whole device are not among them.
 func (s *Service) Fetch(ctx context.Context, c identity.Caller) ([]Delivery, error) {
-	if !c.Is(identity.Device) {
-		return nil, errNotDevice
+	if !hasOrders(c) {
+		return nil, errNoOrders
 	}
 	return s.fetch(ctx, c, func(orders []Order) []Order {
-		return slices.DeleteFunc(orders, func(o Order) bool { return o.Scope.kind == WholeDevice })
+		return slices.DeleteFunc(orders, func(o Order) bool { return o.Scope.kind == WholeDevice || o.App != c.Package })
 	})
 }
 
@@ -120,13 +128,13 @@ func (s *Service) deliver(ctx context.Context, orders []Order) (given []Delivery
 // such order for this device and epoch), Invalid, ErrCancelled, ErrExpired,
 // ErrFinished, ErrPaused, ErrAcknowledged, ErrNotAcknowledged, ErrCommitted.
 //
-// A work profile reported done ends the enrolment. If that fails the report is
-// kept nevertheless, the error is returned, and Sweep or the device's next
-// try ends it.
+// A work profile reported done ends the enrolment, and the data of an app the
+// registration that the order is for. If that fails the report is kept
+// nevertheless, the error is returned, and Sweep or the device's next try ends it.
 func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event) (Order, error) {
 	switch {
-	case !c.Is(identity.Device):
-		return Order{}, errNotDevice
+	case !hasOrders(c):
+		return Order{}, errNoOrders
 	case !e.Kind.byDevice():
 		return Order{}, fault.InvalidField("report", "is not for a device to say")
 	}
@@ -154,7 +162,7 @@ func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event)
 	return o, nil
 }
 
-// reportedBy admits to the orders of one epoch of one device. To anyone else
+// reportedBy admits to the orders of one epoch of one device, or registration. To anyone else
 // there is no such order. A refusal may be of an order for an older epoch, which
 // the device was given all the same. What the device has signed must name the
 // order as the order signer signed it.
@@ -165,7 +173,7 @@ func (s *Service) Report(ctx context.Context, c identity.Caller, id ID, e Event)
 // holds it any more.
 func (s *Service) reportedBy(c identity.Caller, e Event, now standing) func(Order) error {
 	return func(o Order) error {
-		if o.Device != c.Device || o.Epoch != c.Epoch && e.Kind != Refuse {
+		if o.Device != c.Device || o.App != c.Package || o.Epoch != c.Epoch && e.Kind != Refuse {
 			return ErrUnknown
 		}
 		if e.Kind == Acknowledge && o.Lease == nil && (o.held(now.breaker, s.time()) || o.passed(now.acted)) {
@@ -185,12 +193,16 @@ func (s *Service) reportedBy(c identity.Caller, e Event, now standing) func(Orde
 	}
 }
 
-// endEnrollment does what must follow a wiped work profile. A caller who hangs
-// up does not stop it.
+// endEnrollment does what must follow a wiped work profile, or work account. A
+// caller who hangs up does not stop it.
 func (s *Service) endEnrollment(ctx context.Context, o Order) error {
 	ctx = context.WithoutCancel(ctx)
-	if err := s.enrollments.End(ctx, o.Device, o.Epoch, "work profile wiped by order "+string(o.ID)); err != nil {
+	wiped := "work profile wiped"
+	if o.App != "" {
+		wiped = "work account wiped"
+	}
+	if err := s.enrollments.End(ctx, o.Device, o.Epoch, wiped+" by order "+string(o.ID)); err != nil {
 		return err
 	}
-	return s.EnrollmentEnded(ctx, o.Device, o.Epoch, "work profile wiped")
+	return s.EnrollmentEnded(ctx, o.Device, o.Epoch, wiped)
 }

@@ -114,8 +114,9 @@ type Requests interface {
 type RequestQuery struct {
 	State RequestState
 	Kind  RequestKind
-	// Groups bounds it to requests all of whose groups are among these, and to
-	// those that concern everybody; nil does not. An empty list is of no group.
+	// Groups bounds it to requests all of whose groups are among these, to leases
+	// of these groups, and to what concerns everybody; nil does not. An empty list
+	// is of no group.
 	Groups []string
 	After  RequestCursor
 	Limit  int
@@ -133,10 +134,14 @@ func (r Request) cursor() RequestCursor { return RequestCursor{CreatedAt: r.Crea
 type LeaseHolders interface {
 	// Hold notes that the enrolment is given the order for a lease, and gives it
 	// the device's next sequence; what it was given for the same lease before
-	// is given again. The one for another lease is replaced.
+	// is given again. What it was given for others is kept: the answer may never
+	// arrive.
 	Hold(ctx context.Context, h LeaseHolder, e audit.Entry) (LeaseHolder, error)
-	// Holder gives what the enrolment holds; ErrUnknown for nothing.
+	// Holder gives what the enrolment was given last; ErrUnknown for nothing.
 	Holder(ctx context.Context, e Enrollment) (LeaseHolder, error)
+	// Held gives what the enrolment was given under that order, last or before;
+	// ErrUnknown for nothing.
+	Held(ctx context.Context, e Enrollment, id ID) (LeaseHolder, error)
 	// Invoke saves the order that a holder reports on, as new. For the breaker it
 	// counts from now, and not from when the device was given it. The order of
 	// that id is given if it is there already.

@@ -7,8 +7,11 @@
 //     device can have (OfWholeDevice): for a person's phone no value, no message
 //     and no row expresses it. Where a company's device has a personal side too,
 //     it goes only if the request says that this is known.
-//   - An order is for one enrolment (epoch) of one phone. It is signed, says
-//     when it ends, and is void once that enrolment is over.
+//   - Of a phone that nobody has enrolled, the data of one work account in one
+//     app goes, by an order for that registration, and nothing else on it can be
+//     named.
+//   - An order is for one enrolment (epoch) of one phone, or one epoch of a
+//     registration. It is signed, says when it ends, and is void once that is over.
 //   - What is named before a wipe (Outlook) says what stays, the personal side
 //     first.
 //   - An order says why, and who gave it. Each step is in the record.
@@ -28,13 +31,20 @@
 // # What everybody is promised
 //
 // One stolen administrator cannot burn the fleet. Whoever asks in whatever way,
-// no more devices get an order than one person's budget has: see Judge.
+// no more devices get an order than one person's budget has: see Judge. What a
+// policy orders by its verdicts (WipeByPolicy) is charged to nobody, is for
+// registrations only, and no more of it is let through than the breaker does.
 //
 // # Scopes
 //
 // From the narrowest: lock (takes nothing), app data, work profile, relinquish
 // (a company's phone, whose work side goes and which the person keeps) and whole
 // device. Which device can have which is one closed table, Allowed.
+//
+// A registration of an app is a device here: it has an id, epochs, orders, and an
+// app that answers for them with a key of its own. Its mode is AppAccount, and there
+// is one order for it: the data of its own app (Facts.App), after which it ends as
+// an enrolment does after a work profile. It is in no group.
 //
 // # The life of a request
 //
@@ -101,7 +111,7 @@
 //
 // # The life of an order
 //
-//	    request, lease
+//	    request, lease, policy
 //	      |
 //	      v     not now
 //	  PENDING <----------+
@@ -116,7 +126,8 @@
 //	      |              +----> EXPIRED     its epoch is over: not confirmed
 //	      | receipt
 //	      v
-//	    DONE ---- work profile and wider: the enrolment ends, then it is settled
+//	    DONE ---- work profile and wider: the enrolment ends, then it is settled;
+//	              of a registration, app data: the registration ends
 //
 // PENDING leads wherever DELIVERED does: after "not now" the device still holds
 // the order. In full, with "." for no change and refusals in brackets; "late"
@@ -164,14 +175,16 @@
 // kept holds; another one, even from the same device, is refused (ErrCommitted).
 //
 // App data and locks leave the device key alone: there the promise is plain, and
-// the receipt is signed by the device key.
+// the receipt is signed by the device key. So it is with an app's key, which goes
+// only after the receipt.
 //
 // # Leases
 //
 // A lease says for how long a phone may be without contact before it locks, and
 // then wipes, its work side by itself. The order for that is signed in advance and
 // bound to the lease and the enrolment (FetchLease); the server knows no more than
-// that the phone holds it (LeaseHolder), and presumes, never confirms
+// that the phone was given it (LeaseHolder), perhaps without having heard the
+// answer, and presumes, never confirms
 // (LeaseStatus). An order that exists comes of it with the phone's first word
 // that it has acted. Such an order is the phone's own: it is charged to nobody,
 // nothing holds it, and it counts for the breaker.

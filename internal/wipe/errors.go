@@ -25,6 +25,8 @@ var (
 	ErrNoWorkProfile = fault.New(fault.Refused, "MODE_HAS_NO_WORK_PROFILE", "the device is managed in a mode without a work profile")
 	// ErrScopeNotForMode: the closed table of modes and scopes says no.
 	ErrScopeNotForMode = fault.New(fault.Refused, "SCOPE_NOT_FOR_MODE", "a device in this mode cannot have an order of this scope")
+	// ErrOtherApp: of a registration there is the work data of its own app.
+	ErrOtherApp = fault.New(fault.Refused, "OTHER_APP", "a work account in one app can have an order for the data of that app, and of no other")
 	// ErrPersonalSide: a personal side would go, and nobody said that this is known.
 	ErrPersonalSide = fault.New(fault.Refused, "PERSONAL_SIDE_WOULD_GO",
 		"the device has a personal side, which would go too: relinquish leaves it; to go on, say in the request that it is known")

@@ -98,10 +98,15 @@ func tamed(words string) string {
 
 // What Outcome says when nobody gave a reason.
 const (
-	outcomeEnded       = "the enrolment ended"
-	outcomeUnconfirmed = "acknowledged, then the enrolment ended: not confirmed"
-	outcomeCommitted   = string(Committed) + ": the enrolment ended"
+	outcomeEnded     = "the enrolment ended"
+	outcomeAppEnded  = "the registration ended"
+	outcomeCommitted = string(Committed) + ": " + outcomeEnded
 )
+
+// outcomeUnconfirmed is for what was promised, with no commitment.
+func outcomeUnconfirmed(ended string) string {
+	return "acknowledged, then " + ended + ": not confirmed"
+}
 
 func outcomeOverdue(notAfter time.Time) string {
 	return "not acknowledged by " + notAfter.Format(time.RFC3339)

@@ -227,9 +227,13 @@ func phone(t *testing.T) (context.Context, identity.Caller) {
 	return as(t, c), c
 }
 
-// callerOf is a device as it speaks.
+// callerOf is a device, or a registered app, as it speaks.
 func callerOf(f Facts) identity.Caller {
-	return identity.Caller{
+	c := identity.Caller{
 		Kind: identity.Device, Device: f.ID, Epoch: f.Epoch, Ownership: f.Ownership, Mode: f.Mode, Group: f.Group, User: f.User,
 	}
+	if f.App != "" {
+		c.Kind, c.Package = identity.App, f.App
+	}
+	return c
 }

@@ -67,12 +67,10 @@ func (s *Service) invoke(ctx context.Context, c identity.Caller, id ID, e Event,
 	if _, err := s.store.Order(ctx, id); !errors.Is(err, ErrUnknown) || e.Kind != Acknowledge {
 		return err
 	}
-	h, err := s.leases.Holder(ctx, Enrollment{Device: c.Device, Epoch: c.Epoch})
+	// It may act under an older lease than the last: that answer was lost.
+	h, err := s.leases.Held(ctx, Enrollment{Device: c.Device, Epoch: c.Epoch}, id)
 	if err != nil {
 		return err
-	}
-	if h.Order != id {
-		return ErrUnknown
 	}
 	o := h.order(Facts{Group: c.Group, Ownership: c.Ownership})
 	o.ChangedAt = s.time()
@@ -114,7 +112,8 @@ func (s *Service) strain(ctx context.Context) error {
 	return err
 }
 
-// LeaseStatus tells how far the lease of a device has run. Errors: NotFound.
+// LeaseStatus tells how far the lease of a device has run. A registration of an
+// app has none here: its app has one of its own. Errors: NotFound.
 func (s *Service) LeaseStatus(ctx context.Context, id device.ID) (LeaseStatus, error) {
 	f, err := s.devices.Facts(ctx, id)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
@@ -123,7 +122,7 @@ func (s *Service) LeaseStatus(ctx context.Context, id device.ID) (LeaseStatus, e
 	if err != nil || !identity.From(ctx).Reaches(f.Group) {
 		return LeaseStatus{}, missing([]device.ID{id}, nil)
 	}
-	if !f.Enrolled {
+	if !f.Enrolled || f.Mode == device.AppAccount {
 		return LeaseStatus{Standing: NoLease, LastContact: f.LastContact}, nil
 	}
 	lease, err := s.Lease(ctx, f.Group)

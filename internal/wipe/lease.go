@@ -77,7 +77,7 @@ func days(d time.Duration) string {
 	return d.String()
 }
 
-// LeaseHolder is one enrolment that holds a signed order for a lease.
+// LeaseHolder is one enrolment that was given a signed order for a lease.
 type LeaseHolder struct {
 	Enrollment
 	Lease Lease

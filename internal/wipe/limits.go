@@ -143,7 +143,7 @@ func (l Limits) changes(next Limits) (looser, tighter []string) {
 // takes one out of it again: neither a cancel nor a failure. An order counts from
 // when it came to be until the window is over: one that is exactly an hour old
 // is out of the hour's. What came to be after Matter.Now counts too. Orders that
-// no administrator asked for (ByLease) count for the breaker only.
+// no administrator asked for (ByLease, ByPolicy) count for the breaker only.
 type Spent struct {
 	PersonHour       uint32
 	PersonDay        uint32

@@ -33,7 +33,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"approve": m.approve, "approve more": m.approve, "approve on": m.approve, "reject": m.reject, "stop": m.stop, "lift": m.lift,
 		"cancel": m.cancel, "limits": m.limits, "breaker": m.closes, "breaker more": m.closes, "lease": m.lease,
 		"look": m.look, "look more": m.look, "look on": m.look, "look again": m.look, "report": m.report,
-		"hold": m.hold, "lapse": m.lapse, "join": m.join, "sweep": m.sweep,
+		"verdict": m.verdict, "hold": m.hold, "lapse": m.lapse, "join": m.join, "sweep": m.sweep,
 		"time": m.time, "more time": m.time, "a while": m.while,
 		"": m.check,
 	}
@@ -65,8 +65,10 @@ func newMachine() *machine {
 		{Ownership: device.Personal, Mode: device.WorkProfile, Group: "sales", User: "sam"},
 		{Ownership: device.Company, Mode: device.WorkProfile, Group: "sales"},
 		{Ownership: device.Company, Mode: device.Dedicated, Group: "hr"},
+		{Ownership: device.Personal, Mode: device.AppAccount, User: "pat", App: "com.a"},
+		{Ownership: device.Personal, Mode: device.AppAccount, User: "sam", App: "com.b"},
 	} {
-		m.devices = append(m.devices, m.w.enrol(3-i/3, f)...)
+		m.devices = append(m.devices, m.w.enrol(max(2, 3-i/3), f)...)
 	}
 	add := func(name, person string, r identity.Role, age time.Duration, groups ...string) {
 		c := administrator(name, r)
@@ -222,6 +224,18 @@ func (m *machine) lease(t *rapid.T) {
 		Group: rapid.SampledFrom([]string{"", "sales"}).Draw(t, "group"),
 		Lease: rapid.SampledFrom([]Lease{{}, {Lock: dayLong, Wipe: 7 * dayLong}, {Lock: 2 * dayLong, Wipe: 9 * dayLong}}).Draw(t, "lease"),
 	}})
+}
+
+// verdict lets the server make what a verdict about a work account asks for: of a
+// device there is none.
+func (m *machine) verdict(t *rapid.T) {
+	f := m.w.facts[rapid.SampledFrom(m.devices).Draw(t, "device")]
+	epoch := f.Epoch + device.Epoch(rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "epochs ahead"))
+	o, err := m.w.WipeByPolicy(m.admin(t), f.ID, epoch, "the app is outdated")
+	expect(t, err)
+	if err == nil && (f.App == "" || o.Device != f.ID || o.Epoch != epoch || epoch != f.Epoch) {
+		t.Fatalf("a verdict about epoch %d of %+v led to order %+v", epoch, f, o)
+	}
 }
 
 // join lets a device leave, or enrol again, whether or not the service is told.

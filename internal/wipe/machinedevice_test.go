@@ -32,7 +32,7 @@ func (m *machine) look(t *rapid.T) {
 			return
 		}
 		_ = m.says(t, f, o, Finish)
-		if o.Scope.EndsEnrollment() {
+		if o.ends() {
 			return
 		}
 	}
@@ -62,6 +62,8 @@ func (m *machine) fetch(t *rapid.T, f Facts) []Delivery {
 func (m *machine) mayBeGiven(t *rapid.T, f Facts, o Order) {
 	r := m.w.store.requests[o.Request]
 	switch {
+	case o.App != f.App || o.App != "" && !o.Scope.Equal(Scope{kind: AppData, packages: []string{f.App}}):
+		t.Fatalf("%+v was given order %s: %s", f, o.ID, o.Scope)
 	case o.Device != f.ID || o.Epoch != f.Epoch:
 		t.Fatalf("epoch %d of %s was given order %s of epoch %d of %s", f.Epoch, f.ID, o.ID, o.Epoch, o.Device)
 	case o.State == Acknowledged:
@@ -73,7 +75,7 @@ func (m *machine) mayBeGiven(t *rapid.T, f Facts, o Order) {
 		t.Fatalf("order %s was given at %v, and is held until %v", o.ID, m.w.now, o.HeldUntil)
 	case m.w.store.breaker.Open() && o.Scope.Kind() != Lock:
 		t.Fatalf("order %s was given while everything is paused", o.ID)
-	case r.State != Executed || !r.LiftedAt.IsZero():
+	case o.Source != ByPolicy && (r.State != Executed || !r.LiftedAt.IsZero()):
 		t.Fatalf("order %s of request %s was given, which is %s, lifted %v", o.ID, r.ID, r.State, r.LiftedAt)
 	case m.w.now.After(o.NotAfter):
 		t.Fatalf("order %s was given after its time", o.ID)
@@ -131,13 +133,15 @@ func (m *machine) hold(t *rapid.T) {
 	expect(t, err)
 }
 
-// lapse lets a device say that it has acted under its lease.
+// lapse lets a device say that it has acted under its lease, or under an earlier
+// one because it never heard of the later.
 func (m *machine) lapse(t *rapid.T) {
 	f := m.w.facts[rapid.SampledFrom(m.devices).Draw(t, "device")]
-	h, err := m.w.store.Holder(context.Background(), Enrollment{f.ID, f.Epoch})
-	if err != nil || !f.Enrolled {
-		t.Skip("it holds nothing")
+	all := m.w.store.holders[Enrollment{f.ID, f.Epoch}]
+	if len(all) == 0 || !f.Enrolled || len(all) > 1 && m.lapsed[all[0].Enrollment] {
+		t.Skip("it holds nothing, or has acted")
 	}
+	h := rapid.SampledFrom(all).Draw(t, "whichever it got last")
 	if m.says(t, f, h.order(f), Acknowledge) == nil {
 		m.acted[f.ID] = max(m.acted[f.ID], h.Sequence)
 		m.lapsed[h.Enrollment] = true

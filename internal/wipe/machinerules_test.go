@@ -70,8 +70,9 @@ func (m *machine) checkRequest(t *rapid.T, was, r Request) {
 	}
 }
 
-// checkNew: an order comes of a request that is executed and names it, or of a
-// lease; it is one that the device can have; and it is in the record.
+// checkNew: an order comes of a request that is executed and names it, of a lease,
+// or, for a work account, of a verdict; it is one that the device can have; and it
+// is in the record.
 func (m *machine) checkNew(t *rapid.T, o Order) {
 	f := m.w.facts[o.Device]
 	if err := Allowed(o.Scope.Kind(), o.Ownership, f.Mode); err != nil || o.Ownership != f.Ownership {
@@ -93,11 +94,17 @@ func (m *machine) checkNew(t *rapid.T, o Order) {
 		}
 		return
 	}
+	if o.Source == ByPolicy {
+		if o.App == "" || o.Person != "" || o.Request != "" || o.CreatedBy != "server" || m.past.breaker.Open() {
+			t.Fatalf("got order %+v of a policy, breaker %+v", o, m.past.breaker)
+		}
+		return
+	}
 	r, ok := m.w.store.requests[o.Request]
 	switch named := (Enrollment{o.Device, o.Epoch}); {
 	case !ok || r.State != Executed || !r.LiftedAt.IsZero():
 		t.Fatalf("order %s came of request %q, which is %q, lifted %v", o.ID, o.Request, r.State, r.LiftedAt)
-	case o.Person != r.By.Person || o.Credential != r.By.Credential || o.CreatedBy != r.By.Actor || !o.Scope.Equal(r.Scope):
+	case o.Person != r.By.Person || o.Credential != r.By.Credential || o.CreatedBy != r.By.Actor || !o.Scope.Equal(r.terms().scopeFor(f)):
 		t.Fatalf("order %+v is not what request %+v asks for", o, r)
 	case r.Kind == Wipe && !names(r.Devices, named):
 		t.Fatalf("order %s is for %+v, and request %s is not", o.ID, named, r.ID)
@@ -136,8 +143,8 @@ func (m *machine) checkBudgets(t *rapid.T, person string, role identity.Role) {
 	}
 }
 
-// checkOnce: an enrolment has one order of one request, unless an earlier one
-// ended a day before without an act; and no two orders of a device have one
+// checkOnce: an enrolment has one order of one request, or of verdicts, unless an
+// earlier one ended a day before without an act; and no two orders of a device have one
 // sequence.
 func (m *machine) checkOnce(t *rapid.T) {
 	type one struct {
@@ -161,8 +168,12 @@ func (m *machine) checkOnce(t *rapid.T) {
 		if !ok || o.Source == ByLease {
 			continue
 		}
-		gone := before.State == Failed || before.State == Expired
-		if o.Source != ByUserWipe || !gone || o.CreatedAt.Sub(before.ChangedAt) < 24*time.Hour {
+		gone := before.State == Failed || before.State == Expired || o.Source == ByPolicy && before.State != Done && before.State != Acknowledged
+		ended := before.ChangedAt
+		if before.NotAfter.Before(ended) {
+			ended = before.NotAfter // the clock was looked at late
+		}
+		if o.Source != ByUserWipe && o.Source != ByPolicy || !gone || o.CreatedAt.Sub(ended) < 24*time.Hour {
 			t.Fatalf("order %s follows %s, which is %s since %v, for the same enrolment", o.ID, before.ID, before.State, before.ChangedAt)
 		}
 	}

@@ -20,8 +20,8 @@ type memory struct {
 	proofs    map[ID]Proofs
 	sequences map[device.ID]uint64
 	requests  map[RequestID]Request
-	keys      map[[2]string]RequestID // by who asked and their key
-	holders   map[Enrollment]LeaseHolder
+	keys      map[[2]string]RequestID      // by who asked and their key
+	holders   map[Enrollment][]LeaseHolder // all that it was given, the last one last
 	limits    Limits
 	breaker   Breaker
 	leases    []GroupLease
@@ -38,7 +38,7 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{
 		orders: map[ID]Order{}, born: map[ID]time.Time{}, proofs: map[ID]Proofs{}, sequences: map[device.ID]uint64{},
-		requests: map[RequestID]Request{}, keys: map[[2]string]RequestID{}, holders: map[Enrollment]LeaseHolder{}, limits: DefaultLimits(), alerts: map[string]time.Time{},
+		requests: map[RequestID]Request{}, keys: map[[2]string]RequestID{}, holders: map[Enrollment][]LeaseHolder{}, limits: DefaultLimits(), alerts: map[string]time.Time{},
 	}
 }
 
@@ -236,8 +236,9 @@ func (m *memory) spent(matter Matter) (s Spent) {
 		count(&s.PersonDay, at, day, matter.Person != "" && o.Person == matter.Person)
 		count(&s.CredentialHour, at, hour, matter.Credential != "" && o.Credential == matter.Credential && o.Scope.kind != Lock)
 		count(&s.CredentialDay, at, day, matter.Credential != "" && o.Credential == matter.Credential && o.Scope.kind != Lock)
-		count(&s.OrganizationHour, at, hour, o.Source != ByLease)
-		count(&s.OrganizationDay, at, day, o.Source != ByLease)
+		asked := o.Source != ByLease && o.Source != ByPolicy
+		count(&s.OrganizationHour, at, hour, asked)
+		count(&s.OrganizationDay, at, day, asked)
 		count(&s.Breaker, at, window, o.Scope.kind != Lock && at.After(m.breaker.ClosedAt))
 	}
 	return s

@@ -37,7 +37,8 @@ func (m *memory) ListRequests(_ context.Context, q RequestQuery) ([]Request, err
 	found := m.requestsThat(func(r Request) bool {
 		outside := func(g string) bool { return !slices.Contains(q.Groups, g) }
 		return (q.State == "" || r.State == q.State) && (q.Kind == "" || r.Kind == q.Kind) &&
-			(q.Groups == nil || r.Kind.installation() || !slices.ContainsFunc(r.Groups, outside)) &&
+			(q.Groups == nil || !slices.ContainsFunc(r.Groups, outside)) &&
+			(q.Groups == nil || r.Lease == nil || r.Lease.Group == "" || !outside(r.Lease.Group)) &&
 			(q.After == RequestCursor{} || cmp.Or(r.CreatedAt.Compare(q.After.CreatedAt), cmp.Compare(r.ID, q.After.ID)) < 0)
 	}, math.MaxInt)
 	slices.SortFunc(found, func(a, b Request) int {
@@ -60,11 +61,13 @@ func (m *memory) StandingWipes(_ context.Context, after RequestID, limit int) ([
 func (m *memory) Hold(_ context.Context, h LeaseHolder, e audit.Entry) (LeaseHolder, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held, ok := m.holders[h.Enrollment]; ok && held.Lease.Number == h.Lease.Number {
-		return held, nil
+	for _, held := range m.holders[h.Enrollment] {
+		if held.Lease.Number == h.Lease.Number {
+			return held, nil
+		}
 	}
 	h.Sequence = m.number(h.Device)
-	m.holders[h.Enrollment] = h
+	m.holders[h.Enrollment] = append(m.holders[h.Enrollment], h)
 	m.entries = append(m.entries, e)
 	m.writes++
 	return h, nil
@@ -73,8 +76,19 @@ func (m *memory) Hold(_ context.Context, h LeaseHolder, e audit.Entry) (LeaseHol
 func (m *memory) Holder(_ context.Context, e Enrollment) (LeaseHolder, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if h, ok := m.holders[e]; ok {
-		return h, nil
+	if all := m.holders[e]; len(all) > 0 {
+		return all[len(all)-1], nil
+	}
+	return LeaseHolder{}, ErrUnknown
+}
+
+func (m *memory) Held(_ context.Context, e Enrollment, id ID) (LeaseHolder, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range m.holders[e] {
+		if h.Order == id {
+			return h, nil
+		}
 	}
 	return LeaseHolder{}, ErrUnknown
 }

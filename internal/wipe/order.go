@@ -68,7 +68,8 @@ type Order struct {
 	// AcknowledgedAt is when the device promised to act.
 	AcknowledgedAt time.Time
 	// SettledAt is when there was nothing left to do for the server: the state
-	// is final and, if the wipe ends the enrolment, the enrolment has ended.
+	// is final and, if the wipe ends the enrolment or the registration, that has
+	// ended.
 	SettledAt time.Time
 	// NotNow counts how often the device put it back; at most MaxNotNow.
 	NotNow uint32
@@ -83,17 +84,20 @@ type Order struct {
 	Receipt *Receipt
 	// Outcome says why it failed, expired or was cancelled.
 	Outcome string
-	// Request led to it; empty for a lease, and for orders from before there
-	// were requests.
+	// Request led to it; empty for a lease or a policy, and for orders from
+	// before there were requests.
 	Request RequestID
 	Source  Source
 	// Person and Credential are whose budget it is charged to; empty for a
-	// lease.
+	// lease or a policy.
 	Person     string
 	Credential string
 	// Group and Ownership are the device's when it was ordered.
 	Group     string
 	Ownership device.Ownership
+	// App is the package of the registration that it is for; empty for a device.
+	// Device is then the registration's id.
+	App string
 	// HeldUntil is when its cooling-off ends; zero for none.
 	HeldUntil time.Time
 	// Lease is present for an order that the device carries out by itself.
@@ -106,11 +110,12 @@ type Order struct {
 type Source string
 
 // The sources. What a compliance verdict leads to is not among them: no verdict
-// orders anything.
+// about a device orders anything. One about a work account in an app may.
 const (
 	ByAdministrator Source = "administrator"
 	ByUserWipe      Source = "user"
 	ByLease         Source = "lease"
+	ByPolicy        Source = "policy"
 )
 
 // held reports whether the order must not go on yet: its cooling-off lasts, or
@@ -127,6 +132,10 @@ func (o Order) held(b Breaker, now time.Time) bool {
 func (o Order) overdue(now time.Time) bool {
 	return (o.State == Pending || o.State == Delivered) && now.After(o.NotAfter)
 }
+
+// ends reports whether nothing is left to manage when it is done: the enrolment
+// ends, or the registration.
+func (o Order) ends() bool { return o.Scope.EndsEnrollment() || o.App != "" }
 
 // settled reports whether the server has nothing left to do for it.
 func (o Order) settled() bool { return !o.SettledAt.IsZero() }

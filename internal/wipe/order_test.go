@@ -51,7 +51,11 @@ func eventOf(o Order, k EventKind) Event {
 	case Acknowledge:
 		return promise(o)
 	case Finish:
-		return receipted(o, Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4})
+		r := Receipt{FinishedAt: monday, Packages: []string{"com.example.mail"}, Files: 4}
+		if !o.Scope.EndsEnrollment() {
+			r.Packages = o.Scope.Packages()
+		}
+		return receipted(o, r)
 	default:
 		return Event{Kind: k, Reason: "because"}
 	}

@@ -25,6 +25,9 @@ func Foresee(f Facts, s Scope) Outlook {
 			Keeps:   []string{"everything"},
 		}
 	case AppData:
+		if f.Mode == device.AppAccount {
+			return foreseeAccount(f)
+		}
 		return foreseeApps(f, s.packages)
 	case WholeDevice:
 		return foreseeDevice(f, s)
@@ -69,6 +72,22 @@ func foreseeProfile(f Facts, s Scope) Outlook {
 		o.Keeps = append(o.Keeps, "the phone itself: it is not reset, and no longer managed")
 	}
 	return o
+}
+
+// foreseeAccount is for a registration: the phone is nobody's business.
+func foreseeAccount(f Facts) Outlook {
+	return Outlook{
+		EndsEnrollment: true,
+		Removes: []string{
+			"the work account's data in " + f.App,
+			fmt.Sprintf("the registration (epoch %d): its certificates stop working", f.Epoch),
+		},
+		Keeps: []string{
+			"the app itself, ready to be signed in to again",
+			"personal accounts in it, and all of their data",
+			"everything else on the phone",
+		},
+	}
 }
 
 const personalSide = "the personal side: every personal app, file, photo, message, account and setting"

@@ -12,7 +12,9 @@ import (
 	"ringfence/internal/fault"
 )
 
-// Facts is what must be known of a device to judge an order for it.
+// Facts is what must be known of a device, or of a registration of an app, to
+// judge an order for it. A registration is personally owned, in mode AppAccount,
+// and in no group.
 type Facts struct {
 	ID device.ID
 	// Epoch is the latest enrolment; Enrolled whether it still lasts.
@@ -23,8 +25,22 @@ type Facts struct {
 	Group     string
 	// User is the person, as the enrolment token names them; may be empty.
 	User string
+	// App is the package of a registration; empty for a device.
+	App string
 	// LastContact is zero if it was never heard of since it enrolled.
 	LastContact time.Time
+}
+
+// consistent reports whether there can be such a device, or registration.
+func (f Facts) consistent() bool {
+	switch {
+	case !f.Mode.Allowed(f.Ownership):
+		return false
+	case f.Mode == device.AppAccount:
+		return isPackage(f.App) && f.Group == ""
+	default:
+		return f.App == ""
+	}
 }
 
 // ended reports whether epoch e of the device is over.
@@ -47,25 +63,38 @@ type Terms struct {
 	Scope    Scope
 	Reason   string
 	Lifetime time.Duration
+	// Person: it is everything of one person, their work accounts in apps too.
+	Person bool
+}
+
+// scopeFor gives what goes of one device or registration. Where everything of a
+// person goes, that is the work data of its app in place of a work profile.
+func (t Terms) scopeFor(f Facts) Scope {
+	if t.Person && f.Mode == device.AppAccount {
+		return Scope{kind: AppData, packages: []string{f.App}}
+	}
+	return t.Scope
 }
 
 // Plan decides who may be wiped, and how far: it gives the order that the terms
-// lead to, or refuses with ErrNotEnrolled, ErrNoWorkProfile, ErrScopeNotForMode or
-// ErrPersonalSide. Who asked, and under which id, is for the caller to add.
+// lead to, or refuses with ErrNotEnrolled, ErrNoWorkProfile, ErrScopeNotForMode,
+// ErrOtherApp or ErrPersonalSide. Who asked, and under which id, is for the caller
+// to add.
 func Plan(f Facts, t Terms, now time.Time) (Order, error) {
 	switch {
-	case !f.Mode.Allowed(f.Ownership):
+	case !f.consistent():
 		return Order{}, fault.New(fault.Internal, "", "the device's record contradicts itself")
 	case !f.Enrolled:
 		return Order{}, ErrNotEnrolled
 	}
-	if err := t.Scope.fits(f.Ownership, f.Mode); err != nil {
+	scope := t.scopeFor(f)
+	if err := scope.fits(f); err != nil {
 		return Order{}, err
 	}
 	now = now.UTC().Truncate(time.Microsecond)
 	return Order{
-		Device: f.ID, Epoch: f.Epoch, Scope: t.Scope, State: Pending, Reason: t.Reason,
-		Group: f.Group, Ownership: f.Ownership,
+		Device: f.ID, Epoch: f.Epoch, Scope: scope, State: Pending, Reason: t.Reason,
+		Group: f.Group, Ownership: f.Ownership, App: f.App,
 		CreatedAt: now, NotAfter: now.Add(t.Lifetime).Truncate(time.Microsecond), ChangedAt: now, Version: 1,
 	}, nil
 }
@@ -103,12 +132,15 @@ type Planned struct {
 	Outlook  Outlook
 	// Excluded says why it would get no order; nil if it would.
 	Excluded error
-	// order is the one it would get.
+	// order is the one it would get, scope what would go with it.
 	order Order
+	scope Scope
 }
 
 // Preview is what a plan says: device by device, by id.
 type Preview struct {
+	// Scope is what was asked for. Where that is everything of one person, less than
+	// it goes of a registration: see Terms.
 	Scope   Scope
 	Devices []Planned
 	// Digest names the plan: it is the same exactly while the same enrolments
@@ -132,7 +164,7 @@ func foresee(facts []Facts, t Terms, orders []Order, now time.Time) Preview {
 		open[o.Device] = append(open[o.Device], o)
 	}
 	for _, f := range facts {
-		d := Planned{Facts: f}
+		d := Planned{Facts: f, scope: t.scopeFor(f)}
 		d.order, d.Excluded = Plan(f, t, now)
 		if d.Excluded == nil {
 			d.Excluded = Admit(d.order, open[f.ID], now)
@@ -152,6 +184,9 @@ func planDigest(s Scope, included []Planned) string {
 	for _, d := range included {
 		f := d.Facts
 		fmt.Fprintf(h, "%q %d %q %q %q %q\n", f.ID, f.Epoch, f.Ownership, f.Mode, f.Group, f.User)
+		if f.App != "" {
+			fmt.Fprintf(h, "%q\n", f.App)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -104,7 +104,7 @@ func (s *Service) explain(ctx context.Context, p *Preview) error {
 	}
 	for i := range p.Devices {
 		d := &p.Devices[i]
-		d.Outlook, d.Unsynced = Foresee(d.Facts, p.Scope), apps[d.Facts.ID]
+		d.Outlook, d.Unsynced = Foresee(d.Facts, d.scope), apps[d.Facts.ID]
 	}
 	return nil
 }

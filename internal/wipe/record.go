@@ -46,6 +46,9 @@ func happened(ctx context.Context, o Order, e Event) audit.Entry {
 	case End:
 		if o.State == Done {
 			action, why = "wipe.settle", "the enrolment it was to end has ended"
+			if o.App != "" {
+				why = "the registration it was to end has ended"
+			}
 		}
 		if e.Reason != "" {
 			why += " (" + tamed(e.Reason) + ")"
@@ -55,6 +58,9 @@ func happened(ctx context.Context, o Order, e Event) audit.Entry {
 }
 
 func entry(ctx context.Context, action string, o Order, detail string) audit.Entry {
+	if o.App != "" {
+		return record(ctx, action, "registration/"+string(o.Device), detail)
+	}
 	return record(ctx, action, "device/"+string(o.Device), detail)
 }
 

@@ -16,28 +16,35 @@ import (
 // TestStolenOwner: somebody has an owner's credential, and all of the interface,
 // for a day. However they go about it, no more devices get an order that takes
 // something than one person's budget has; of a small fleet no more than the breaker
-// lets through; of a credential's first day one. Nobody else does anything. It is
-// the number that the documents promise.
+// lets through; of a credential's first day one. Where
+// there are work accounts in apps, whose policies make orders, it is what the
+// breaker lets through of both together. Nobody else does anything. They are the
+// numbers that the documents promise.
 func TestStolenOwner(t *testing.T) {
 	l := DefaultLimits()
 	tests := []struct {
-		name    string
-		age     time.Duration
-		fleet   int
-		careful bool
-		want    int // exactly, of a careful thief; at most, of another
+		name     string
+		age      time.Duration
+		fleet    int
+		accounts bool
+		careful  bool
+		want     int // exactly, of a careful thief; at most, of another
 	}{
-		{"an aged credential", 365 * dayLong, 1000, true, int(l.PersonDay)},
-		{"an aged credential, without care", 365 * dayLong, 1000, false, int(l.PersonDay)},
-		{"one that is just a day old", dayLong, 1000, true, int(l.PersonDay)},
-		{"one that gets a day old meanwhile", dayLong / 2, 1000, true, int(l.PersonDay)},
-		{"a new one", 0, 1000, true, NewCredentialHour},
-		{"an aged credential, a small fleet", 365 * dayLong, 100, true, int(l.BreakerFloor)},
-		{"an aged credential, a small fleet, without care", 365 * dayLong, 100, false, int(l.BreakerFloor)},
+		{"an aged credential", 365 * dayLong, 1000, false, true, int(l.PersonDay)},
+		{"an aged credential, without care", 365 * dayLong, 1000, false, false, int(l.PersonDay)},
+		{"one that is just a day old", dayLong, 1000, false, true, int(l.PersonDay)},
+		{"one that gets a day old meanwhile", dayLong / 2, 1000, false, true, int(l.PersonDay)},
+		{"a new one", 0, 1000, false, true, NewCredentialHour},
+		{"an aged credential, a small fleet", 365 * dayLong, 100, false, true, int(l.BreakerFloor)},
+		{"an aged credential, a small fleet, without care", 365 * dayLong, 100, false, false, int(l.BreakerFloor)},
+		{"work accounts", 365 * dayLong, 1000, true, false, int(l.OpensAbove(1000))},
+		{"work accounts, a new one", 0, 1000, true, false, int(l.OpensAbove(1000))},
+		{"work accounts, a small fleet", 365 * dayLong, 100, true, false, int(l.BreakerFloor)},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			x := newThief(t, tt.age, tt.fleet, uint64(i))
+			x := newThief(t, tt.age, uint64(i))
+			x.owns(tt.fleet, tt.accounts)
 			x.careful = tt.careful
 			for range 24 * 60 {
 				x.minute(t)
@@ -67,24 +74,33 @@ type thief struct {
 	careful bool
 }
 
-func newThief(t *testing.T, age time.Duration, fleet int, seed uint64) *thief {
+func newThief(t *testing.T, age time.Duration, seed uint64) *thief {
 	c := administrator("alice", identity.Owner)
 	c.Since = monday.Add(-age)
 	x := &thief{w: newWorld(), ctx: as(t, c), rnd: rand.New(rand.NewPCG(seed, 1)), taken: map[device.ID]bool{}, tried: map[device.ID]bool{}}
 	delete(x.w.facts, "device-one")
-	x.w.fleet, x.w.counted = fleet, true
 	x.w.store.leases = []GroupLease{{Lease: Lease{Number: 1, Lock: 7 * dayLong, Wipe: 30 * dayLong}}}
+	return x
+}
+
+// owns enrols the fleet that the thief is after, half of it work accounts in apps
+// if there are any.
+func (x *thief) owns(fleet int, accounts bool) {
+	x.w.fleet, x.w.counted = fleet, true
 	kinds := []Facts{
 		{Ownership: device.Personal, Mode: device.WorkProfile, Group: "sales"},
 		{Ownership: device.Company, Mode: device.WorkProfile, Group: "sales"},
 		{Ownership: device.Company, Mode: device.Dedicated, Group: "kiosk"},
+	}
+	if accounts {
+		account := Facts{Ownership: device.Personal, Mode: device.AppAccount, App: "com.a"}
+		kinds = append(kinds, account, account, account)
 	}
 	for i := range fleet {
 		f := kinds[i%len(kinds)]
 		f.User, f.LastContact = fmt.Sprintf("person-%03d", i/4), monday
 		x.ids = append(x.ids, x.w.enrol(1, f)...)
 	}
-	return x
 }
 
 // attacks are what the thief does, by the method of the service that it goes by.
@@ -157,6 +173,15 @@ var attacks = map[string]func(*thief){
 	"FetchLease": func(x *thief) { _, _ = x.w.FetchLease(x.ctx, identity.From(x.ctx), 1) },
 	"Report": func(x *thief) {
 		x.order(func(id ID) { _, _ = x.w.Report(x.ctx, identity.From(x.ctx), id, Event{Kind: Acknowledge}) })
+	},
+	// Whoever changes policies can have every verdict say that the data shall go.
+	"WipeByPolicy": func(x *thief) {
+		for range 3 {
+			f := x.w.facts[x.some(1)[0]]
+			if o, err := x.w.WipeByPolicy(x.ctx, f.ID, f.Epoch, "theft"); err == nil {
+				x.tried[o.Device] = true
+			}
+		}
 	},
 	// These the server does by itself, with no caller.
 	"Sweep":           func(x *thief) { x.seldom(5, func() { _, _ = x.w.Sweep(context.Background()) }) },

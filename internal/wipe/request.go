@@ -99,7 +99,7 @@ func askerOf(c identity.Caller) (Asker, error) {
 // own reports whether what a person asked for is the caller's own.
 func own(c identity.Caller, person string) bool { return person != "" && c.Person == person }
 
-// Enrollment is one enrolment of one device.
+// Enrollment is one enrolment of one device, or one epoch of a registration.
 type Enrollment struct {
 	Device device.ID
 	Epoch  device.Epoch
@@ -155,7 +155,9 @@ type Request struct {
 }
 
 // terms are what its orders have in common.
-func (r Request) terms() Terms { return Terms{Scope: r.Scope, Reason: r.Reason, Lifetime: r.Lifetime} }
+func (r Request) terms() Terms {
+	return Terms{Scope: r.Scope, Reason: r.Reason, Lifetime: r.Lifetime, Person: r.Kind == UserWipe}
+}
 
 // Standing reports whether it is a wipe of a person that has not been lifted.
 func (r Request) Standing() bool {
@@ -166,10 +168,12 @@ func (r Request) Standing() bool {
 // for it: nobody else has approved.
 func (r Request) alone() bool { return r.Standing() && r.Decided.Person == "" }
 
-// visible reports whether the caller reaches everything the request is about.
+// visible reports whether the caller reaches everything the request is about. A
+// lease of one group concerns that group; every other thing of the installation
+// concerns everybody.
 func (r Request) visible(c identity.Caller) bool {
 	if r.Kind.installation() {
-		return c.Is(identity.Admin)
+		return c.Is(identity.Admin) && (r.Lease == nil || r.Lease.Group == "" || c.Reaches(r.Lease.Group))
 	}
 	return c.Everywhere() || len(r.Groups) > 0 && !slices.ContainsFunc(r.Groups, func(g string) bool { return !c.Reaches(g) })
 }

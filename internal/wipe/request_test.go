@@ -59,6 +59,11 @@ func (w *world) person(t *testing.T, n int) Request {
 	w.enrol(n, f)
 	a := w.wide(alice(t), t, OfWorkProfile(), Target{User: "pat"})
 	a.Standing = true
+	p, err := w.Plan(alice(t), a)
+	if err != nil {
+		t.Fatalf("plan: %v", err)
+	}
+	a.Plan = p.Digest
 	r, _ := w.asked(alice(t), t, a)
 	return r
 }

@@ -110,14 +110,21 @@ func (s Scope) Packages() []string { return slices.Clone(s.packages) }
 // EndsEnrollment reports whether nothing is left to manage afterwards.
 func (s Scope) EndsEnrollment() bool { return s.kind.rank() >= WorkProfile.rank() }
 
-// fits says whether a device of that ownership, in that mode, can have an order
-// of this very scope: what Allowed says, and that a scope of the whole device was
-// made for such a device. A personal side that the scope does not name stays.
-func (s Scope) fits(o device.Ownership, m device.Mode) error {
-	if err := Allowed(s.kind, o, m); err != nil || s.kind != WholeDevice {
+// fits says whether a device, or a registration, can have an order of this very
+// scope: what Allowed says, that a scope of the whole device was made for such a
+// device, and that of a registration its own app and no other is named. A personal
+// side that the scope does not name stays.
+func (s Scope) fits(f Facts) error {
+	err := Allowed(s.kind, f.Ownership, f.Mode)
+	switch {
+	case err != nil:
 		return err
+	case f.Mode == device.AppAccount && !slices.Equal(s.packages, []string{f.App}):
+		return ErrOtherApp
+	case s.kind != WholeDevice:
+		return nil
 	}
-	switch whole, ok := OfWholeDevice(o, m); {
+	switch whole, ok := OfWholeDevice(f.Ownership, f.Mode); {
 	case !ok || s.personal && !whole.personal:
 		return ErrScopeNotForMode
 	case whole.personal && !s.personal:

@@ -155,7 +155,7 @@ func TestScopeFits(t *testing.T) {
 		{OfLock(), device.Personal, device.WorkProfile, nil},
 	}
 	for _, tt := range tests {
-		if err := tt.scope.fits(tt.ownership, tt.mode); !errors.Is(err, tt.want) {
+		if err := tt.scope.fits(factsOf(tt.ownership, tt.mode)); !errors.Is(err, tt.want) {
 			t.Errorf("%s of a %s device in mode %s: got error %v, want %v", tt.scope, tt.ownership, tt.mode, err, tt.want)
 		}
 		f := factsOf(tt.ownership, tt.mode)

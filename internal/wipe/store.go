@@ -51,8 +51,8 @@ type Backlog interface {
 	// Overdue gives orders that nobody acknowledged before now, longest
 	// overdue first.
 	Overdue(ctx context.Context, now time.Time, limit int) ([]Order, error)
-	// Unended gives orders that are done while the enrolment they end is not
-	// known to have ended, oldest first.
+	// Unended gives orders that are done while the enrolment, or the registration,
+	// they end is not known to have ended, oldest first.
 	Unended(ctx context.Context, limit int) ([]Order, error)
 	// Released gives devices that have orders whose cooling-off ended after
 	// from and not after to.
@@ -92,16 +92,18 @@ type Cursor struct {
 
 func (o Order) cursor() Cursor { return Cursor{CreatedAt: o.CreatedAt, ID: o.ID} }
 
-// Devices knows the devices.
+// Devices knows the devices, and the registrations of apps. No two of either have
+// one id.
 type Devices interface {
-	// Facts gives what is known of one device, whether or not it is enrolled;
+	// Facts gives what is known of one of them, whether or not it is enrolled;
 	// a NotFound fault if there never was one.
 	Facts(ctx context.Context, id device.ID) (Facts, error)
-	// Select gives what is known of the devices of a target: those named that
-	// there are, each once, or those enrolled of a group or a person. More than
-	// limit are Invalid.
+	// Select gives what is known of those of a target: those named that
+	// there are, each once, or those enrolled of a group or a person; in a group
+	// there are devices only. More than limit are Invalid.
 	Select(ctx context.Context, t Target, limit int) ([]Facts, error)
-	// Enrolled counts the enrolled devices; it may be a minute old.
+	// Enrolled counts the enrolled devices and registrations, of which the breaker
+	// allows a share; it may be a minute old.
 	Enrolled(ctx context.Context) (int, error)
 }
 
@@ -122,10 +124,10 @@ type People interface {
 	Revoked(ctx context.Context, credential string) (bool, error)
 }
 
-// Enrollments ends enrolments.
+// Enrollments ends enrolments, and registrations.
 type Enrollments interface {
-	// End ends one epoch of a device and revokes its certificates. To end what
-	// has ended, or never was, is no error.
+	// End ends one epoch of a device or of a registration, and revokes its
+	// certificates. To end what has ended, or never was, is no error.
 	End(ctx context.Context, id device.ID, epoch device.Epoch, reason string) error
 }
 

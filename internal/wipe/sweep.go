@@ -25,7 +25,8 @@ func (s *Service) EnrollmentEnded(ctx context.Context, id device.ID, epoch devic
 type Swept struct {
 	// Expired orders had run out of time.
 	Expired int
-	// Ended enrolments belonged to work profiles that are gone.
+	// Ended enrolments and registrations belonged to work profiles, and to work
+	// accounts, that are gone.
 	Ended int
 	// Voided orders belonged to epochs whose end had not been heard of.
 	Voided int

@@ -223,7 +223,7 @@ func TestAsWritten(t *testing.T) {
 func situations(yield func(situation) bool) {
 	for _, s := range every([]situation{{}},
 		vary([]device.Ownership{device.Personal, device.Company}, func(s *situation, v device.Ownership) { s.ownership = v }),
-		vary([]device.Mode{device.WorkProfile, device.FullyManaged, device.Dedicated}, func(s *situation, v device.Mode) { s.mode = v }),
+		vary([]device.Mode{device.WorkProfile, device.FullyManaged, device.Dedicated, device.AppAccount}, func(s *situation, v device.Mode) { s.mode = v }),
 		vary(wipe.ScopeKinds(), func(s *situation, v wipe.ScopeKind) { s.scope = v }),
 		vary(identity.Roles(), func(s *situation, v identity.Role) { s.role = v }),
 		vary([]int{1, 2, 5, 6, 10, 11, 500}, func(s *situation, v int) { s.devices = v }),
@@ -281,6 +281,8 @@ func TestLimitsAsWritten(t *testing.T) {
 	for _, promise := range []string{
 		fmt.Sprintf("can wipe **%d devices**", l.PersonDay),
 		fmt.Sprintf("it is **%d device**", wipe.NewCredentialHour),
+		fmt.Sprintf("**one in %d** of what is enrolled, and never fewer than %d", 100/l.BreakerPercent, l.BreakerFloor),
+		fmt.Sprintf("of 1,000 it is **%d**", l.OpensAbove(1000)),
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(page)), " "), promise) {
 			t.Errorf("docs/wipe.md does not say %q", promise)

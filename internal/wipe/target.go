@@ -15,8 +15,8 @@ import (
 // MaxTargets bounds how many devices one request names.
 const MaxTargets = 10_000
 
-// Target says which devices: exactly one of its fields is set. A group and a
-// person name the devices that are enrolled.
+// Target says which devices and registrations: exactly one of its fields is set. A
+// group and a person name what is enrolled; a registration is in no group.
 type Target struct {
 	Devices []device.ID
 	Group   string
@@ -89,7 +89,7 @@ func (a Ask) lifetime() time.Duration {
 }
 
 func (a Ask) terms() Terms {
-	return Terms{Scope: a.Scope, Reason: a.Reason, Lifetime: a.lifetime()}
+	return Terms{Scope: a.Scope, Reason: a.Reason, Lifetime: a.lifetime(), Person: a.Standing}
 }
 
 // check says what can never be right about it.

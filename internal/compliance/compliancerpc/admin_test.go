@@ -71,7 +71,7 @@ func sides(t *testing.T) (*DeviceServer, *AdminServer, *ecdsa.PrivateKey) {
 		Policies: store, Reports: store, Certificates: store, Revocations: store, Devices: o, Authority: o, Bell: ears,
 		Now: func() time.Time { return t0 }, Cache: true,
 	})
-	return NewDeviceServer(Config{Service: service, Bell: ears}), NewAdminServer(service), key
+	return NewDeviceServer(Config{Service: service, Watch: bell.Watch{Bell: ears}}), NewAdminServer(service), key
 }
 
 func wantInvalid(t *testing.T, err error, field string) {

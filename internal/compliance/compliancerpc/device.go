@@ -5,10 +5,9 @@ package compliancerpc
 
 import (
 	"context"
-	"time"
 
+	"ringfence/internal/bell"
 	"ringfence/internal/compliance"
-	"ringfence/internal/device"
 	"ringfence/internal/identity"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
@@ -21,27 +20,11 @@ type Service interface {
 	IssueCertificate(ctx context.Context, caller identity.Caller, alias string, request []byte) ([][]byte, error)
 }
 
-// Bell is what a stream listens to.
-type Bell interface {
-	// Subscribe gives a channel that holds at most one ring for the device,
-	// and the function that ends the subscription.
-	Subscribe(id device.ID) (rings <-chan struct{}, cancel func())
-}
-
-// Config says what the device side is made of. All but Tick is required.
+// Config says what the device side is made of.
 type Config struct {
 	Service Service
-	Bell    Bell
-	// Tick is about how often a stream looks without having been rung. 0 means
-	// a minute.
-	Tick time.Duration
-	// Recheck reports whether the stream of a context may go on; its error
-	// ends the stream.
-	Recheck func(ctx context.Context) error
-	// Draining is closed when the server is about to stop; Drained then ends
-	// the stream.
-	Draining func(ctx context.Context) <-chan struct{}
-	Drained  error
+	// Watch is how streams listen.
+	Watch bell.Watch
 }
 
 // DeviceServer is the device side.
@@ -51,12 +34,7 @@ type DeviceServer struct {
 }
 
 // NewDeviceServer makes the device side.
-func NewDeviceServer(c Config) *DeviceServer {
-	if c.Tick <= 0 {
-		c.Tick = time.Minute
-	}
-	return &DeviceServer{config: c}
-}
+func NewDeviceServer(c Config) *DeviceServer { return &DeviceServer{config: c} }
 
 // GetManifest gives everything that is asked of the caller.
 func (s *DeviceServer) GetManifest(ctx context.Context, r *compliancev1.GetManifestRequest) (*compliancev1.GetManifestResponse, error) {

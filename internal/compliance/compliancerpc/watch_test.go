@@ -70,13 +70,16 @@ func (s stream) Send(m *compliancev1.WatchResponse) error {
 func open(t *testing.T) *station {
 	s := &station{drain: make(chan struct{}), ended: make(chan error, 1), desired: compliance.Desired{Revision: "r1", Generation: 1}}
 	server := NewDeviceServer(Config{
-		Service: s, Bell: &s.bell, Tick: time.Minute,
-		Recheck: func(context.Context) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.refusal
+		Service: s,
+		Watch: bell.Watch{
+			Bell: &s.bell, Tick: time.Minute,
+			Recheck: func(context.Context) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.refusal
+			},
+			Draining: func(context.Context) <-chan struct{} { return s.drain }, Drained: errDrained,
 		},
-		Draining: func(context.Context) <-chan struct{} { return s.drain }, Drained: errDrained,
 	})
 	ctx, cancel := context.WithCancel(identity.With(t.Context(), identity.Caller{Kind: identity.Device, Device: "phone-0001", Epoch: 1}))
 	s.leave = cancel
@@ -177,19 +180,4 @@ func TestWatchDrains(t *testing.T) {
 		close(s.drain)
 		s.end(t, errDrained)
 	})
-}
-
-func TestPauseIsSpread(t *testing.T) {
-	s := NewDeviceServer(Config{Tick: time.Minute})
-	seen := map[time.Duration]bool{}
-	for range 100 {
-		p := s.pause()
-		if p < 48*time.Second || p > 72*time.Second {
-			t.Fatalf("pause of %v", p)
-		}
-		seen[p] = true
-	}
-	if len(seen) < 50 {
-		t.Errorf("only %d different pauses", len(seen))
-	}
 }

@@ -129,7 +129,7 @@ func paused(db *gorm.DB) *gorm.DB {
 		[]string{string(wipe.Pending), string(wipe.Delivered)}, string(wipe.Lock))
 }
 
-// spentSQL counts orders, which are devices. Each count is a walk over one part
+// spentSQL counts orders, which are devices and registrations. Each count is a walk over one part
 // of one index. What is as old as the window is out of it, and what came to be
 // at the moment in which the breaker closed does not count for the next time.
 const spentSQL = `SELECT
@@ -137,8 +137,8 @@ const spentSQL = `SELECT
 (SELECT COUNT(*) FROM wipe_orders WHERE person = @person AND person <> '' AND counted_at > @day) AS person_day,
 (SELECT COUNT(*) FROM wipe_orders WHERE credential = @credential AND credential <> '' AND counted_at > @hour AND scope <> 'lock') AS credential_hour,
 (SELECT COUNT(*) FROM wipe_orders WHERE credential = @credential AND credential <> '' AND counted_at > @day AND scope <> 'lock') AS credential_day,
-(SELECT COUNT(*) FROM wipe_orders WHERE counted_at > @hour AND source <> 'lease') AS organization_hour,
-(SELECT COUNT(*) FROM wipe_orders WHERE counted_at > @day AND source <> 'lease') AS organization_day,
+(SELECT COUNT(*) FROM wipe_orders WHERE counted_at > @hour AND source NOT IN ('lease', 'policy')) AS organization_hour,
+(SELECT COUNT(*) FROM wipe_orders WHERE counted_at > @day AND source NOT IN ('lease', 'policy')) AS organization_day,
 (SELECT COUNT(*) FROM wipe_orders WHERE counted_at > @breaker AND scope <> 'lock') AS breaker`
 
 // spentOf counts at the matter's time.

@@ -64,7 +64,7 @@ func saveLease(db *gorm.DB, l wipe.GroupLease) error {
 type holderRow struct {
 	DeviceID    string `gorm:"column:device_id;primaryKey"`
 	Epoch       int64  `gorm:"column:epoch;primaryKey;autoIncrement:false"`
-	LeaseNumber int64  `gorm:"column:lease_number"`
+	LeaseNumber int64  `gorm:"column:lease_number;primaryKey;autoIncrement:false"`
 	LeaseLock   int64  `gorm:"column:lease_lock"`
 	LeaseWipe   int64  `gorm:"column:lease_wipe"`
 	OrderID     string `gorm:"column:order_id"`
@@ -91,14 +91,31 @@ func (r holderRow) holder() wipe.LeaseHolder {
 	}
 }
 
-// Holder is as wipe.LeaseHolders says.
+// Holder is as wipe.LeaseHolders says. The sequence grows with each that an
+// enrolment is given.
 func (s *Store) Holder(ctx context.Context, e wipe.Enrollment) (wipe.LeaseHolder, error) {
-	return holderOf(s.db.Read(ctx), e)
+	return oneHolder(holdersOf(s.db.Read(ctx), e).Order("sequence DESC"))
 }
 
-func holderOf(db *gorm.DB, e wipe.Enrollment) (wipe.LeaseHolder, error) {
+// Held is as wipe.LeaseHolders says.
+func (s *Store) Held(ctx context.Context, e wipe.Enrollment, id wipe.ID) (wipe.LeaseHolder, error) {
+	return oneHolder(holdersOf(s.db.Read(ctx), e).Where("order_id = ?", string(id)))
+}
+
+// held gives what the enrolment was given for one lease.
+func held(db *gorm.DB, e wipe.Enrollment, lease uint64) (wipe.LeaseHolder, error) {
+	return oneHolder(holdersOf(db, e).Where("lease_number = ?", int64(lease)))
+}
+
+// holdersOf narrows a query to what one enrolment was given.
+func holdersOf(db *gorm.DB, e wipe.Enrollment) *gorm.DB {
+	return db.Where("device_id = ? AND epoch = ?", string(e.Device), int64(e.Epoch))
+}
+
+// oneHolder gives the first that is found.
+func oneHolder(found *gorm.DB) (wipe.LeaseHolder, error) {
 	var r holderRow
-	err := sqldb.Fault(db.Where("device_id = ? AND epoch = ?", string(e.Device), int64(e.Epoch)).Take(&r).Error)
+	err := sqldb.Fault(found.Take(&r).Error)
 	switch {
 	case err == nil:
 		return r.holder(), nil
@@ -114,12 +131,9 @@ var errRepeated = fault.New(fault.Conflict, "ORDER_REPEATED", "it is there alrea
 
 // Hold is as wipe.LeaseHolders says.
 func (s *Store) Hold(ctx context.Context, h wipe.LeaseHolder, e audit.Entry) (wipe.LeaseHolder, error) {
-	held, err := s.Holder(ctx, h.Enrollment)
-	if err == nil && held.Lease.Number == h.Lease.Number {
-		return held, nil
-	}
-	if err != nil && !errors.Is(err, wipe.ErrUnknown) {
-		return wipe.LeaseHolder{}, err
+	first, err := held(s.db.Read(ctx), h.Enrollment, h.Lease.Number)
+	if !errors.Is(err, wipe.ErrUnknown) {
+		return first, err
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		var err error
@@ -127,15 +141,15 @@ func (s *Store) Hold(ctx context.Context, h wipe.LeaseHolder, e audit.Entry) (wi
 			return err
 		}
 		// Whoever was faster has had the device's lock.
-		switch held, err = holderOf(tx.Gorm(), h.Enrollment); {
-		case err == nil && held.Lease.Number == h.Lease.Number:
+		first, err = held(tx.Gorm(), h.Enrollment, h.Lease.Number)
+		switch {
+		case err == nil:
 			return errRepeated // its sequence goes back too
-		case err != nil && !errors.Is(err, wipe.ErrUnknown):
+		case !errors.Is(err, wipe.ErrUnknown):
 			return err
 		}
 		row := toHolderRow(h)
-		onDevice := []clause.Column{{Name: "device_id"}, {Name: "epoch"}}
-		if err := tx.Gorm().Clauses(clause.OnConflict{Columns: onDevice, UpdateAll: true}).Create(&row).Error; err != nil {
+		if err := tx.Gorm().Create(&row).Error; err != nil {
 			return err
 		}
 		return tx.Record(e)
@@ -144,7 +158,7 @@ func (s *Store) Hold(ctx context.Context, h wipe.LeaseHolder, e audit.Entry) (wi
 	case err == nil:
 		return h, nil
 	case errors.Is(err, errRepeated):
-		return held, nil
+		return first, nil
 	default:
 		return wipe.LeaseHolder{}, err
 	}

@@ -23,6 +23,13 @@ import (
 // beforeRequests is the last schema without requests, as it was released.
 const beforeRequests = 6
 
+// release is a schema as it was released, and what an installation of it has.
+type release struct {
+	version int64
+	rows    func(sqldb.Dialect) []string
+	columns string // of its orders
+}
+
 // oldColumns are those that every order kept.
 const oldColumns = `id, device_id, epoch, sequence, scope, packages, state, reason, created_by, created_at, not_after, changed_at,
 acknowledged_at, settled_at, not_now_count, outcome, version, refusals, refusal,
@@ -30,9 +37,8 @@ commitment_at, commitment_packages, commitment_files, commitment_bytes, commitme
 commitment_key, commitment_digest,
 receipt_finished_at, receipt_packages, receipt_files, receipt_bytes, receipt_keys, receipt_certificates`
 
-// older makes a database of that schema with orders in every state, and gives
-// its name and what it holds.
-func older(t *testing.T, d sqldb.Dialect) (dsn string, orders, proofs [][]any) {
+// older makes a database of that release, and gives its name and what it holds.
+func older(t *testing.T, d sqldb.Dialect, r release) (dsn string, orders, proofs [][]any) {
 	t.Helper()
 	dsn = dbtest.DSN(t, d)
 	dbtest.Remove(t, dsn)
@@ -65,22 +71,17 @@ func older(t *testing.T, d sqldb.Dialect) (dsn string, orders, proofs [][]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.UpTo(t.Context(), beforeRequests); err != nil {
+	if _, err := p.UpTo(t.Context(), r.version); err != nil {
 		t.Fatal(err)
 	}
-	must(oldRows(d)...)
-	return dsn, dump(t, pool, `SELECT `+oldColumns+` FROM wipe_orders ORDER BY id`), dump(t, pool, `SELECT * FROM wipe_proofs ORDER BY order_id, kind`)
+	must(r.rows(d)...)
+	return dsn, dump(t, pool, `SELECT `+r.columns+` FROM wipe_orders ORDER BY id`), dump(t, pool, `SELECT * FROM wipe_proofs ORDER BY order_id, kind`)
 }
 
 // oldRows makes what an installation of that release would have: orders whose
 // device is as it was, has enrolled anew, and is not known at all.
 func oldRows(d sqldb.Dialect) []string {
-	bytes := func(hex string) string {
-		if d == sqldb.Postgres {
-			return `'\x` + hex + `'::bytea`
-		}
-		return "x'" + hex + "'"
-	}
+	bytes := inBytes(d)
 	hash := bytes(strings.Repeat("ab", 32))
 	rows := []string{`INSERT INTO enroll_tokens (id, lookup, secret_hash, description, ownership, mode, group_name, user_name,
 max_uses, created_at, created_by, expires_at, request_key, request_hash)
@@ -132,6 +133,16 @@ VALUES ('order-%04d', '%s', %s, %s, %s)`, i, then, bytes("01"), bytes("02"), byt
 	return rows
 }
 
+// inBytes writes bytes as the dialect reads them.
+func inBytes(d sqldb.Dialect) func(hex string) string {
+	return func(hex string) string {
+		if d == sqldb.Postgres {
+			return `'\x` + hex + `'::bytea`
+		}
+		return "x'" + hex + "'"
+	}
+}
+
 // dump reads all of a query.
 func dump(t *testing.T, pool *sql.DB, query string) (all [][]any) {
 	t.Helper()
@@ -165,29 +176,40 @@ func dump(t *testing.T, pool *sql.DB, query string) (all [][]any) {
 func TestMigration(t *testing.T) {
 	for _, d := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		t.Run(string(d), func(t *testing.T) {
-			dsn, orders, proofs := older(t, d)
-			db := dbtest.Open(t, dsn)
-			pool, err := db.Read(t.Context()).DB()
-			if err != nil {
-				t.Fatal(err)
+			r := release{beforeRequests, oldRows, oldColumns}
+			dsn, orders, proofs := older(t, d, r)
+			if len(orders) != 10 || len(proofs) != 7 {
+				t.Fatalf("%d orders, %d proofs", len(orders), len(proofs))
 			}
-			if diff := cmp.Diff(orders, dump(t, pool, `SELECT `+oldColumns+` FROM wipe_orders ORDER BY id`)); diff != "" || len(orders) != 10 {
-				t.Errorf("%d orders (-want +got):\n%s", len(orders), diff)
-			}
-			if diff := cmp.Diff(proofs, dump(t, pool, `SELECT * FROM wipe_proofs ORDER BY order_id, kind`)); diff != "" || len(proofs) != 7 {
-				t.Errorf("%d proofs (-want +got):\n%s", len(proofs), diff)
-			}
-			if d == sqldb.SQLite {
-				if broken := dump(t, pool, `PRAGMA foreign_key_check`); len(broken) != 0 {
-					t.Errorf("broken references: %v", broken)
-				}
-				if whole := dump(t, pool, `PRAGMA integrity_check`); fmt.Sprint(whole) != "[[ok]]" {
-					t.Errorf("integrity: %v", whole)
-				}
-			}
-			goOn(t, New(db))
+			goOn(t, New(newer(t, dsn, r, orders, proofs)))
 		})
 	}
+}
+
+// newer opens the database with this release, which migrates it, and looks whether
+// all of it is there.
+func newer(t *testing.T, dsn string, r release, orders, proofs [][]any) *sqldb.DB {
+	t.Helper()
+	db := dbtest.Open(t, dsn)
+	pool, err := db.Read(t.Context()).DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(orders, dump(t, pool, `SELECT `+r.columns+` FROM wipe_orders ORDER BY id`)); diff != "" {
+		t.Errorf("orders (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(proofs, dump(t, pool, `SELECT * FROM wipe_proofs ORDER BY order_id, kind`)); diff != "" {
+		t.Errorf("proofs (-want +got):\n%s", diff)
+	}
+	if db.Dialect() == sqldb.SQLite {
+		if broken := dump(t, pool, `PRAGMA foreign_key_check`); len(broken) != 0 {
+			t.Errorf("broken references: %v", broken)
+		}
+		if whole := dump(t, pool, `PRAGMA integrity_check`); fmt.Sprint(whole) != "[[ok]]" {
+			t.Errorf("integrity: %v", whole)
+		}
+	}
+	return db
 }
 
 // goOn looks at the old orders through the store, and lets them end.

@@ -2,6 +2,7 @@ package wipedb
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/identity"
 	"ringfence/internal/sqldb"
 	"ringfence/internal/sqldb/dbtest"
 	"ringfence/internal/wipe"
@@ -31,6 +33,9 @@ type modelOrder struct {
 	notAfter time.Time
 	promised bool
 	settled  bool
+	account  bool       // for a registration, which ends with it
+	now      *time.Time // the story's clock
+	changed  time.Time
 }
 
 func (o *modelOrder) open() bool {
@@ -44,7 +49,8 @@ func (o *modelOrder) late(now time.Time) bool {
 func (o *modelOrder) become(state string) {
 	o.state = state
 	o.promised = o.promised || state == "acknowledged"
-	o.settled = !o.open() && (state != "done" || o.ends() == 0)
+	o.settled = !o.open() && (state != "done" || o.ends() == 0 && !o.account)
+	o.changed = *o.now
 }
 
 // ends ranks what ends the enrolment by how much it takes; 0 is less than that.
@@ -60,14 +66,15 @@ func (o *modelOrder) covers(other *modelOrder) bool {
 		o.goes == "ab" && (other.goes == "a" || other.goes == "b")
 }
 
-// model is one device and all that was ever ordered for it, beside the real
-// service that is told the same.
+// model is one device, or one registration of an app, and all that was ever ordered
+// for it, beside the real service that is told the same.
 type model struct {
 	service  *wipe.Service
 	store    *Store
 	fleet    *fleet
 	now      *time.Time
 	id       device.ID
+	account  bool // it is a registration of com.a
 	epoch    device.Epoch
 	enrolled bool
 	paused   bool // the breaker is open
@@ -76,8 +83,9 @@ type model struct {
 	requests []*modelRequest
 }
 
-// TestModel plays random stories of administrators, a phone, time, crashes,
-// re-enrolments and the breaker, and compares with the notebook after each step.
+// TestModel plays random stories of administrators, a phone or an app on one, time,
+// verdicts, crashes, re-enrolments and the breaker, and compares with the notebook
+// after each step.
 func TestModel(t *testing.T) {
 	stories(t, 20)
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
@@ -88,6 +96,7 @@ func TestModel(t *testing.T) {
 			runs++
 			m := &model{service: service, store: New(db), fleet: f, now: &now, id: device.ID(fmt.Sprintf("device-%06d", runs))}
 			defer m.tidy(t)
+			m.account = rapid.IntRange(0, 2).Draw(rt, "an app, if 0") == 0
 			m.join(rt)
 			rt.Repeat(map[string]func(*rapid.T){
 				"":        m.check,
@@ -108,6 +117,7 @@ func TestModel(t *testing.T) {
 				"join":    m.join,
 				"break":   m.breakEnd,
 				"sweep":   m.sweep,
+				"verdict": m.verdict,
 			})
 		})
 	})
@@ -215,7 +225,10 @@ func (m *model) ask(t *rapid.T) {
 // note keeps the one order that came to be.
 func (m *model) note(orders []wipe.Order, goes string) *modelOrder {
 	m.last++
-	o := &modelOrder{id: orders[0].ID, number: m.last, epoch: m.epoch, goes: goes, state: "pending", notAfter: m.now.Add(10 * time.Minute)}
+	o := &modelOrder{
+		id: orders[0].ID, number: m.last, epoch: m.epoch, goes: goes, state: "pending", notAfter: m.now.Add(10 * time.Minute),
+		account: m.account, now: m.now,
+	}
 	m.orders = append(m.orders, o)
 	return o
 }
@@ -236,8 +249,13 @@ func (m *model) mayAsk(o *modelOrder, epoch device.Epoch) error {
 
 // fits says whether the device can have one more order.
 func (m *model) fits(o *modelOrder) error {
-	if !m.enrolled {
+	switch {
+	case !m.enrolled:
 		return wipe.ErrNotEnrolled
+	case m.account && (o.goes == "b" || o.goes == "ab"):
+		return wipe.ErrOtherApp
+	case m.account && o.goes != "a":
+		return wipe.ErrScopeNotForMode
 	}
 	for _, other := range m.byNumber() { // as the store reads them
 		switch {
@@ -276,8 +294,8 @@ func (m *model) cancel(t *rapid.T) {
 
 // fetch is the phone looking for orders, for the whole device or for others.
 func (m *model) fetch(t *rapid.T) {
-	ctx, c := phone(t.Context(), m.id, m.epoch)
-	whole := rapid.Bool().Draw(t, "whole")
+	ctx, c := m.speaks(t, m.epoch)
+	whole := rapid.Bool().Draw(t, "whole") && !m.account
 	get := m.service.Fetch
 	if whole {
 		get = m.service.FetchWhole
@@ -312,6 +330,14 @@ func (m *model) fetch(t *rapid.T) {
 	if !slices.Equal(given, want) {
 		t.Fatalf("fetched %v, want %v", given, want)
 	}
+}
+
+// speaks gives the phone, or the app, as it calls.
+func (m *model) speaks(t *rapid.T, epoch device.Epoch) (context.Context, identity.Caller) {
+	if m.account {
+		return appOf(t.Context(), m.id, epoch, "com.a")
+	}
+	return phone(t.Context(), m.id, epoch)
 }
 
 // held reports whether the open breaker keeps an order from going on.
@@ -359,7 +385,7 @@ func (m *model) report(t *rapid.T) {
 	case o.epoch == epoch || say == "refused":
 		want, broken = m.said(o, say)
 	}
-	ctx, c := phone(t.Context(), m.id, epoch)
+	ctx, c := m.speaks(t, epoch)
 	got, err := m.service.Report(ctx, c, o.id, e)
 	switch {
 	case broken && errors.Is(err, errEndBroken):
@@ -466,7 +492,11 @@ func (m *model) leave(t *rapid.T) {
 }
 
 func (m *model) join(*rapid.T) {
-	m.fleet.join(m.id)
+	if m.account {
+		m.fleet.register(m.id, "com.a")
+	} else {
+		m.fleet.join(m.id)
+	}
 	m.epoch++
 	m.enrolled = true
 }

@@ -132,15 +132,17 @@ func (s *Store) ListRequests(ctx context.Context, q wipe.RequestQuery) ([]wipe.R
 	return s.requests(ctx, db)
 }
 
-// reached narrows a query to what concerns everybody, and to requests all of
-// whose groups are among these. No list of groups may be empty: "not in" it
-// would be nothing.
+// reached narrows a query to what concerns everybody, to leases of these groups,
+// and to requests all of whose groups are among these. No list of groups may be
+// empty: "not in" it would be nothing.
 func reached(db *gorm.DB, groups []string) *gorm.DB {
+	const everybody = `scope IS NULL AND (lease_group IS NULL OR lease_group = '')`
 	const of = `SELECT 1 FROM wipe_request_groups g WHERE g.request_id = wipe_requests.id`
 	if len(groups) == 0 {
-		return db.Where("scope IS NULL")
+		return db.Where(everybody)
 	}
-	return db.Where("scope IS NULL OR (EXISTS ("+of+") AND NOT EXISTS ("+of+" AND g.group_name NOT IN ?))", groups)
+	return db.Where(everybody+" OR lease_group IN @groups OR (EXISTS ("+of+") AND NOT EXISTS ("+of+" AND g.group_name NOT IN @groups))",
+		map[string]any{"groups": groups})
 }
 
 func (s *Store) requests(ctx context.Context, found *gorm.DB) ([]wipe.Request, error) {

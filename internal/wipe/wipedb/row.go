@@ -1,6 +1,7 @@
 package wipedb
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type orderRow struct {
 	CountedAt   int64   `gorm:"column:counted_at"`
 	GroupName   string  `gorm:"column:group_name"`
 	Ownership   string  `gorm:"column:ownership"`
+	App         string  `gorm:"column:app"`
 	HeldUntil   *int64  `gorm:"column:held_until"`
 	LeaseNumber *int64  `gorm:"column:lease_number"`
 	LeaseLock   *int64  `gorm:"column:lease_lock"`
@@ -64,13 +66,23 @@ type orderRow struct {
 // TableName names the table for gorm.
 func (orderRow) TableName() string { return "wipe_orders" }
 
-// changing names the columns that an order's life changes. A trigger keeps the
-// others as they are.
-var changing = []string{
-	"state", "changed_at", "acknowledged_at", "settled_at", "not_now_count", "outcome", "version",
-	"refusals", "refusal", "commitment_at", "commitment_packages", "commitment_files", "commitment_bytes",
-	"commitment_keys", "commitment_certificates", "commitment_key", "commitment_digest",
-	"receipt_finished_at", "receipt_packages", "receipt_files", "receipt_bytes", "receipt_keys", "receipt_certificates",
+// changeSQL saves what an order's life changes, if it is at the version before. A
+// trigger keeps the other columns as they are.
+const changeSQL = `UPDATE wipe_orders SET state = ?, changed_at = ?, acknowledged_at = ?, settled_at = ?, not_now_count = ?, outcome = ?,
+version = ?, refusals = ?, refusal = ?, commitment_at = ?, commitment_packages = ?, commitment_files = ?, commitment_bytes = ?,
+commitment_keys = ?, commitment_certificates = ?, commitment_key = ?, commitment_digest = ?, receipt_finished_at = ?,
+receipt_packages = ?, receipt_files = ?, receipt_bytes = ?, receipt_keys = ?, receipt_certificates = ?
+WHERE id = ? AND version = ?`
+
+// changes gives the values for changeSQL.
+func (r *orderRow) changes() []any {
+	return []any{
+		r.State, r.ChangedAt, r.AcknowledgedAt, r.SettledAt, r.NotNowCount, r.Outcome,
+		r.Version, r.Refusals, r.Refusal, r.CommitmentAt, r.CommitmentPackages, r.CommitmentFiles, r.CommitmentBytes,
+		r.CommitmentKeys, r.CommitmentCertificates, r.CommitmentKey, r.CommitmentDigest, r.ReceiptFinishedAt,
+		r.ReceiptPackages, r.ReceiptFiles, r.ReceiptBytes, r.ReceiptKeys, r.ReceiptCertificates,
+		r.ID, r.Version - 1,
+	}
 }
 
 // toRow gives the row of an order. Of a new one its last change is when it came
@@ -85,7 +97,7 @@ func toRow(o wipe.Order) orderRow {
 		NotNowCount: int64(o.NotNow), Outcome: o.Outcome, Version: int64(o.Version),
 		Refusals: int64(o.Refusals), Refusal: o.Refusal,
 		Source: string(o.Source), RequestID: filled(string(o.Request)), Person: o.Person, Credential: o.Credential,
-		CountedAt: o.ChangedAt.UnixMicro(), GroupName: o.Group, Ownership: string(o.Ownership), HeldUntil: micros(o.HeldUntil),
+		CountedAt: o.ChangedAt.UnixMicro(), GroupName: o.Group, Ownership: string(o.Ownership), App: o.App, HeldUntil: micros(o.HeldUntil),
 	}
 	if l := o.Lease; l != nil {
 		r.LeaseNumber, r.LeaseLock, r.LeaseWipe = new(int64(l.Number)), new(int64(l.Lock)), new(int64(l.Wipe))
@@ -122,6 +134,9 @@ func (r *orderRow) setReceipt(c wipe.Receipt) {
 // another scope, is an Internal fault, whoever wrote it there.
 func (r orderRow) order() (wipe.Order, error) {
 	scope, err := toScope(r.Scope, r.Packages, r.PersonalSide != 0, device.Ownership(r.Ownership))
+	if err == nil && r.App != "" && (scope.Kind() != wipe.AppData || r.Packages != r.App || r.Ownership != string(device.Personal)) {
+		err = errors.New("it takes more than the data of the app it is for")
+	}
 	if err != nil {
 		return wipe.Order{}, fault.New(fault.Internal, "", "wipe order %q is damaged", r.ID).WithCause(err)
 	}
@@ -133,7 +148,7 @@ func (r orderRow) order() (wipe.Order, error) {
 		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version),
 		Refusals: uint32(r.Refusals), Refusal: r.Refusal, Commitment: r.commitment(), Receipt: r.receipt(),
 		Request: wipe.RequestID(text(r.RequestID)), Source: wipe.Source(r.Source), Person: r.Person, Credential: r.Credential,
-		Group: r.GroupName, Ownership: device.Ownership(r.Ownership), HeldUntil: moment(r.HeldUntil), Lease: r.lease(),
+		Group: r.GroupName, Ownership: device.Ownership(r.Ownership), App: r.App, HeldUntil: moment(r.HeldUntil), Lease: r.lease(),
 	}, nil
 }
 

@@ -20,9 +20,9 @@ import (
 func TestDatabaseRefuses(t *testing.T) {
 	// A new order is one that its request or its lease explains.
 	const insert = `INSERT INTO wipe_orders (id, device_id, epoch, sequence, personal_side, scope, packages, state, reason, created_by,
-source, request_id, person, credential, counted_at, group_name, ownership, held_until, lease_number, lease_lock, lease_wipe,
+source, request_id, person, credential, counted_at, group_name, app, ownership, held_until, lease_number, lease_lock, lease_wipe,
 created_at, not_after, changed_at, not_now_count, outcome, version, refusals, refusal)
-SELECT 'order-new', device_id, epoch, 99, 0, %s, source, %s, counted_at, group_name, %s,
+SELECT 'order-new', device_id, epoch, 99, 0, %s, source, %s, counted_at, group_name, app, %s,
 created_at, not_after, changed_at, 0, '', 1, 0, ''
 FROM wipe_orders WHERE id = 'order-0001'`
 	order := func(what, who, device string) string { return fmt.Sprintf(insert, what, who, device) }
@@ -46,12 +46,13 @@ FROM wipe_orders WHERE id = 'order-0001'`
 		"of no ownership":         order(same, charged, `'', held_until, NULL, NULL, NULL`),
 		"held otherwise":          order(same, charged, `ownership, 7, NULL, NULL, NULL`),
 		"with a lease":            order(same, charged, `ownership, held_until, 1, 2, 3`),
-		"of an unknown source":    strings.Replace(order(same, charged, plain), "source, request_id, person, credential, counted_at, group_name, ownership, held_until, NULL", "'verdict', request_id, person, credential, counted_at, group_name, ownership, held_until, NULL", 1),
+		"of an unknown source":    strings.Replace(order(same, charged, plain), "source, request_id, person, credential, counted_at, group_name, app, ownership, held_until, NULL", "'verdict', request_id, person, credential, counted_at, group_name, app, ownership, held_until, NULL", 1),
 		"of no source":            strings.Replace(order(same, `NULL, '', ''`, plain), "source, NULL, '', ''", "'', NULL, '', ''", 1),
 		"for an unnamed device":   strings.Replace(order(same, charged, plain), "'order-new', device_id", "'order-new', 'device-two'", 1),
 		"for an unnamed epoch":    strings.Replace(order(same, charged, plain), "device_id, epoch, 99", "device_id, 4, 99", 1),
 		"of a lease nobody holds": strings.Replace(order(`'work-profile', '', 'pending', reason, created_by`, `NULL, '', ''`, `ownership, NULL, 1, 2, 3`), "source, NULL", "'lease', NULL", 1),
 		"a person's as a whole":   fmt.Sprintf(insert, `'whole-device', '', 'pending', reason, created_by`, charged, `'personal', held_until, NULL, NULL, NULL`),
+		"for another's app":       `UPDATE wipe_orders SET app = 'com.a' WHERE id = 'order-0001'`,
 		"charged later":           `UPDATE wipe_orders SET counted_at = counted_at - 1 WHERE id = 'order-0001'`,
 		"charged elsewhere":       `UPDATE wipe_orders SET person = 'bob' WHERE id = 'order-0001'`,
 		"let go early":            `UPDATE wipe_orders SET held_until = 1 WHERE id = 'order-0001'`,
@@ -93,22 +94,28 @@ receipt_packages = '', receipt_files = 0, receipt_bytes = 0, receipt_keys = 0, r
 		booked(t, s, wipe.Booking{Request: &r})
 		advance(t, s, create(t, s, fresh(4, "device-three", wipe.OfWorkProfile())), wipe.Event{Kind: wipe.Acknowledge})
 		advance(t, s, create(t, s, fresh(2, "device-one", apps(t, "com.b"))), wipe.Event{Kind: wipe.Cancel, Reason: "found"})
-		// What is refused below is refused for what is wrong with it.
-		errUndo := fault.New(fault.Invalid, "", "not to be kept")
-		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
-			if _, err := tx.Exec(order(same, charged, plain)); err != nil {
-				return err
-			}
-			return errUndo
-		})
-		if !errors.Is(err, errUndo) {
-			t.Fatalf("an order like the first: %v", errors.Unwrap(err))
-		}
+		undone(t, db, order(same, charged, plain))
 		refused(t, db, statements)
 		if got, err := s.Order(t.Context(), want.ID); cmp.Diff(want, got) != "" || err != nil {
 			t.Errorf("the order changed: %+v, error %v", got, err)
 		}
 	})
+}
+
+// undone runs a statement that the schema takes, and undoes it: what is refused
+// beside it is refused for what is wrong with it.
+func undone(t *testing.T, db *sqldb.DB, statement string) {
+	t.Helper()
+	errUndo := fault.New(fault.Invalid, "", "not to be kept")
+	err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(statement); err != nil {
+			return err
+		}
+		return errUndo
+	})
+	if !errors.Is(err, errUndo) {
+		t.Fatalf("an order like the first: %v", errors.Unwrap(err))
+	}
 }
 
 // refused runs statements, each of which the schema must refuse.
@@ -204,6 +211,8 @@ FROM wipe_requests WHERE id = 'request-0001'`
 func TestDamagedRow(t *testing.T) {
 	for _, r := range []orderRow{
 		{Scope: "device"}, {Scope: "relinquish"}, {Scope: "whole-device", Ownership: "personal"}, {Scope: "app-data"}, {Scope: "app-data", Packages: "com.a ../../0"}, {},
+		{Scope: "app-data", Packages: "com.a com.b", App: "com.a", Ownership: "personal"}, {Scope: "work-profile", App: "com.a", Ownership: "personal"},
+		{Scope: "app-data", Packages: "com.a", App: "com.a", Ownership: "company"},
 	} {
 		if o, err := r.order(); fault.KindOf(err) != fault.Internal || err == nil || o.Scope.Kind() != "" {
 			t.Errorf("%q %q: got %v, error %v; want an internal one", r.Scope, r.Packages, o.Scope, err)

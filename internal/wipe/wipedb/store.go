@@ -5,7 +5,7 @@
 // decides at a time and what it has counted stays so. What a device reports
 // needs no such row: an order's version guards it, and a decision that finds an
 // order moved is made anew. The database itself refuses an order that no
-// executed request and no lease explains, and a request that is executed without
+// executed request, no lease and, for a registration, no policy explains, and a request that is executed without
 // the second person it needs.
 package wipedb
 
@@ -67,12 +67,12 @@ func save(tx *sqldb.Tx, changes []wipe.Change) error {
 			}
 		}
 		row := toRow(c.Order)
-		res := tx.Gorm().Model(&orderRow{}).Select(changing).
-			Where("id = ? AND version = ?", row.ID, row.Version-1).Updates(&row)
-		if res.Error != nil {
-			return res.Error
+		// Prepared, because each phone that is given an order comes by here.
+		n, err := tx.Exec(changeSQL, row.changes()...)
+		if err != nil {
+			return err
 		}
-		if res.RowsAffected != 1 {
+		if n != 1 {
 			return wipe.ErrMoved
 		}
 		if err := tx.Record(c.Entry); err != nil {

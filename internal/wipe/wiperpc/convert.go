@@ -69,6 +69,7 @@ var wireSources = map[wipe.Source]wipev1.Source{
 	wipe.ByAdministrator: wipev1.Source_SOURCE_ADMINISTRATOR,
 	wipe.ByUserWipe:      wipev1.Source_SOURCE_USER,
 	wipe.ByLease:         wipev1.Source_SOURCE_LEASE,
+	wipe.ByPolicy:        wipev1.Source_SOURCE_POLICY,
 }
 
 // fromOrder shows an order as it stands while the breaker is as given.
@@ -92,7 +93,7 @@ func fromOrder(o wipe.Order, b wipe.Breaker) (*wipev1.Order, error) {
 
 		RequestId: string(o.Request), Source: wireSources[o.Source], Group: o.Group,
 		HeldUntil: fromTime(o.HeldUntil), Paused: paused(o, b), Lease: fromLease(o.Lease),
-		WholeDevice: fromWhole(o.Scope),
+		WholeDevice: fromWhole(o.Scope), Package: o.App,
 	}
 	if w.WholeDevice != nil {
 		return w, nil

@@ -92,7 +92,7 @@ func TestWordsMatch(t *testing.T) {
 	testWords(t, wireStates, wipe.States(), "state")
 	testWords(t, wireRequestStates, wipe.RequestStates(), "state")
 	testWords(t, wireRequestKinds, wipe.RequestKinds(), "kind")
-	testWords(t, wireSources, []wipe.Source{"", wipe.ByAdministrator, wipe.ByUserWipe, wipe.ByLease}, "source")
+	testWords(t, wireSources, []wipe.Source{"", wipe.ByAdministrator, wipe.ByUserWipe, wipe.ByLease, wipe.ByPolicy}, "source")
 	testWords(t, wireStandings, []wipe.LeaseStanding{wipe.NoLease, wipe.LeaseHeld, wipe.PresumedLocked, wipe.PresumedWiped}, "standing")
 }
 

@@ -17,6 +17,7 @@ import (
 func TestFromOrder(t *testing.T) {
 	full := fullOrder(t)
 	full.State, full.Receipt = wipe.Delivered, nil
+	full.App = "com.a"
 	full.Lease = &wipe.Lease{Number: 4, Lock: 24 * time.Hour, Wipe: 90 * 24 * time.Hour}
 	open := wipe.Breaker{Since: monday}
 	got, err := fromOrder(full, open)
@@ -30,7 +31,7 @@ func TestFromOrder(t *testing.T) {
 			CommittedAt: timestamppb.New(monday), Packages: []string{"com.a"}, Files: 1, SizeBytes: 2, Keys: 3, Certificates: 4, ReceiptKey: []byte("key"),
 		},
 		RequestId: "request-one", Source: wipev1.Source_SOURCE_ADMINISTRATOR, HeldUntil: timestamppb.New(monday.Add(10 * time.Minute)),
-		Paused: true, Group: "sales",
+		Paused: true, Group: "sales", Package: "com.a",
 		Lease: &wipev1.Lease{Number: 4, LockAfter: durationpb.New(24 * time.Hour), WipeAfter: durationpb.New(90 * 24 * time.Hour)},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || err != nil {

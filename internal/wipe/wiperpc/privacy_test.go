@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	_ "ringfence/proto/mdm/appprotect/v1"
 	_ "ringfence/proto/mdm/audit/v1"
 	_ "ringfence/proto/mdm/compliance/v1"
 	_ "ringfence/proto/mdm/enroll/v1"

@@ -8,13 +8,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"ringfence/internal/device"
+	_ "ringfence/proto/mdm/appprotect/v1"
 	_ "ringfence/proto/mdm/compliance/v1"
-	_ "ringfence/proto/mdm/enroll/v1"
+	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 // everyPhone are the services that phones of persons speak to.
 var everyPhone = []protoreflect.FullName{
+	"mdm.appprotect.v1.AppService",
 	"mdm.compliance.v1.ComplianceService",
 	"mdm.enroll.v1.EnrollmentService",
 	"mdm.wipe.v1.WipeService",
@@ -54,6 +57,22 @@ func TestEveryServiceOfPhones(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// TestNobodyEnrolsAnApp: the modes that a phone can be enrolled in are those of
+// phones; a registration has another way, and another mode.
+func TestNobodyEnrolsAnApp(t *testing.T) {
+	modes := enrollv1.Mode(0).Descriptor().Values()
+	for i := range modes.Len() {
+		name := strings.TrimPrefix(string(modes.Get(i).Name()), "MODE_")
+		mode := device.Mode(strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+		if none := modes.Get(i).Number() == 0; mode.Enrols() == none {
+			t.Errorf("a phone can be enrolled in mode %q", mode)
+		}
+	}
+	if device.AppAccount.Enrols() || modes.Len() != 4 {
+		t.Errorf("there are %d modes on the wire", modes.Len())
+	}
 }
 
 // TestReachable: the walk finds what is deep, or the tests above prove nothing.

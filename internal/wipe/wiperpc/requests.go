@@ -30,7 +30,7 @@ func (s *RequestServer) PlanWipes(ctx context.Context, r *wipev1.PlanWipesReques
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.service.Plan(ctx, wipe.Ask{Target: target, Scope: scope})
+	p, err := s.service.Plan(ctx, wipe.Ask{Target: target, Scope: scope, Standing: r.GetStanding()})
 	if err != nil {
 		return nil, err
 	}
@@ -50,22 +50,22 @@ func (s *RequestServer) CreateWipes(ctx context.Context, r *wipev1.CreateWipesRe
 	if err != nil {
 		return nil, err
 	}
-	request, _, err := s.service.Ask(ctx, ask)
+	request, orders, err := s.service.Ask(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	wire, err := s.view.request(ctx, request)
-	return &wipev1.CreateWipesResponse{Request: wire}, err
+	wire, paused, err := s.view.made(ctx, request, orders)
+	return &wipev1.CreateWipesResponse{Request: wire, Paused: paused}, err
 }
 
 // WipeUser asks for everything of one person.
 func (s *RequestServer) WipeUser(ctx context.Context, r *wipev1.WipeUserRequest) (*wipev1.WipeUserResponse, error) {
-	request, _, err := s.service.Ask(ctx, toUserAsk(r))
+	request, orders, err := s.service.Ask(ctx, toUserAsk(r))
 	if err != nil {
 		return nil, err
 	}
-	wire, err := s.view.request(ctx, request)
-	return &wipev1.WipeUserResponse{Request: wire}, err
+	wire, paused, err := s.view.made(ctx, request, orders)
+	return &wipev1.WipeUserResponse{Request: wire, Paused: paused}, err
 }
 
 // LiftUserWipe ends what WipeUser began.
@@ -124,12 +124,12 @@ func (s *RequestServer) ListRequests(ctx context.Context, r *wipev1.ListRequests
 
 // ApproveRequest says yes, as the second person.
 func (s *RequestServer) ApproveRequest(ctx context.Context, r *wipev1.ApproveRequestRequest) (*wipev1.ApproveRequestResponse, error) {
-	request, _, err := s.service.Approve(ctx, wipe.RequestID(r.GetId()), r.GetComment())
+	request, orders, err := s.service.Approve(ctx, wipe.RequestID(r.GetId()), r.GetComment())
 	if err != nil {
 		return nil, err
 	}
-	wire, err := s.view.request(ctx, request)
-	return &wipev1.ApproveRequestResponse{Request: wire}, err
+	wire, paused, err := s.view.made(ctx, request, orders)
+	return &wipev1.ApproveRequestResponse{Request: wire, Paused: paused}, err
 }
 
 // RejectRequest says no.

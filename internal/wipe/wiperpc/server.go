@@ -12,19 +12,19 @@ import (
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
-// ChainFunc gives the certificates of the device that calls, DER: the verified
+// ChainFunc gives the certificates of the device, or the app, that calls, DER: the verified
 // one of the very connection, whose key has to sign what the device says, then
 // its issuers up to the root, which is left out.
 type ChainFunc func(ctx context.Context) ([][]byte, error)
 
-// DeviceServer is the devices' side.
+// DeviceServer is the side of devices, and of registered apps.
 type DeviceServer struct {
 	wipev1.UnimplementedWipeServiceServer
 	service *wipe.Service
 	chain   ChainFunc
 }
 
-// NewDeviceServer makes the devices' side of a service.
+// NewDeviceServer makes that side of a service.
 func NewDeviceServer(s *wipe.Service, chain ChainFunc) *DeviceServer {
 	return &DeviceServer{service: s, chain: chain}
 }
@@ -114,6 +114,7 @@ func (s *AdminServer) CreateWipe(ctx context.Context, r *wipev1.CreateWipeReques
 	}
 	if len(orders) > 0 {
 		response.Order, err = s.view.order(ctx, orders[0])
+		response.Paused = response.GetOrder().GetPaused()
 	}
 	return &response, err
 }

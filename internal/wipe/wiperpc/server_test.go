@@ -27,11 +27,12 @@ type office struct {
 	unsynced  map[device.ID][]wipe.App
 	approvers int
 	ids       int
+	fleet     int // enrolled devices
 	now       time.Time
 }
 
 func newOffice() *office {
-	o := &office{devices: map[device.ID]wipe.Facts{}, approvers: 2, now: monday}
+	o := &office{devices: map[device.ID]wipe.Facts{}, approvers: 2, fleet: 1000, now: monday}
 	for i, id := range []device.ID{"device-one", "device-two", "device-six", "phone-of-work", "kiosk-one"} {
 		f := wipe.Facts{
 			ID: id, Epoch: 3, Enrolled: true, Ownership: device.Personal, Mode: device.WorkProfile, Group: "sales", User: "maria", LastContact: monday,
@@ -67,7 +68,7 @@ func (o *office) Select(_ context.Context, t wipe.Target, _ int) (found []wipe.F
 	return found, nil
 }
 
-func (o *office) Enrolled(context.Context) (int, error) { return 1000, nil }
+func (o *office) Enrolled(context.Context) (int, error) { return o.fleet, nil }
 
 func (o *office) Unsynced(context.Context, []device.ID) (map[device.ID][]wipe.App, error) {
 	return o.unsynced, nil
@@ -94,6 +95,7 @@ func (o *office) newID() string {
 // servers are every side of one service.
 type servers struct {
 	*office
+	service   *wipe.Service
 	devices   *DeviceServer
 	admins    *AdminServer
 	requests  *RequestServer
@@ -108,7 +110,7 @@ func serveAll(db *sqldb.DB) servers {
 		Now: func() time.Time { return o.now }, NewID: o.newID,
 	})
 	return servers{
-		o, NewDeviceServer(s, handsetChain), NewAdminServer(s, [][]byte{[]byte("root")}), NewRequestServer(s),
+		o, s, NewDeviceServer(s, handsetChain), NewAdminServer(s, [][]byte{[]byte("root")}), NewRequestServer(s),
 		NewCompanyDeviceServer(s), NewCompanyDeviceAdminServer(s),
 	}
 }

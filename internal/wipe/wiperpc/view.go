@@ -75,6 +75,24 @@ func (v view) order(ctx context.Context, o wipe.Order) (*wipev1.Order, error) {
 	return wire[0], nil
 }
 
+// paused reports whether the breaker holds any of the orders now.
+func (v view) paused(ctx context.Context, orders []wipe.Order) (bool, error) {
+	if len(orders) == 0 {
+		return false, nil
+	}
+	b, err := v.service.Breaker(ctx)
+	return slices.ContainsFunc(orders, func(o wipe.Order) bool { return paused(o, b) }), err
+}
+
+// made shows a request and what has just come of it.
+func (v view) made(ctx context.Context, r wipe.Request, orders []wipe.Order) (wire *wipev1.WipeRequest, held bool, err error) {
+	if wire, err = v.request(ctx, r); err != nil {
+		return nil, false, err
+	}
+	held, err = v.paused(ctx, orders)
+	return wire, held, err
+}
+
 // request shows a request, and says what to do next with it.
 func (v view) request(ctx context.Context, r wipe.Request) (*wipev1.WipeRequest, error) {
 	w, err := fromRequest(r)
@@ -132,7 +150,7 @@ func fromPlanOfOne(p wipe.Preview) (*wipev1.PlanWipeResponse, error) {
 func fromPlanned(p wipe.Planned) *wipev1.PlannedDevice {
 	w := &wipev1.PlannedDevice{
 		DeviceId: string(p.Facts.ID), Epoch: uint64(p.Facts.Epoch), User: p.Facts.User, Group: p.Facts.Group,
-		Ownership: string(p.Facts.Ownership), Mode: string(p.Facts.Mode), LastContact: fromTime(p.Facts.LastContact),
+		Ownership: string(p.Facts.Ownership), Mode: string(p.Facts.Mode), Package: p.Facts.App, LastContact: fromTime(p.Facts.LastContact),
 	}
 	if p.Excluded != nil {
 		w.Excluded = p.Excluded.Error()

@@ -50,13 +50,13 @@ func TestFromRequest(t *testing.T) {
 func TestFromPlanned(t *testing.T) {
 	d := wipe.Planned{
 		Facts: wipe.Facts{
-			ID: "device-one", Epoch: 3, Ownership: device.Company, Mode: device.WorkProfile, Group: "sales", User: "maria", LastContact: monday,
+			ID: "device-one", Epoch: 3, Ownership: device.Company, Mode: device.WorkProfile, Group: "sales", User: "maria", App: "com.a", LastContact: monday,
 		},
 		Unsynced: []wipe.App{{Package: "com.a", Changes: 2}},
 		Outlook:  wipe.Outlook{Removes: []string{"one", "two"}},
 	}
 	want := &wipev1.PlannedDevice{
-		DeviceId: "device-one", Epoch: 3, User: "maria", Group: "sales", Ownership: "company", Mode: "work-profile", LastContact: timestamppb.New(monday),
+		DeviceId: "device-one", Epoch: 3, User: "maria", Group: "sales", Ownership: "company", Mode: "work-profile", Package: "com.a", LastContact: timestamppb.New(monday),
 		Unsynced: []*wipev1.UnsyncedApp{{Package: "com.a", Changes: 2}}, Removes: []string{"one", "two"},
 	}
 	if diff := cmp.Diff(want, fromPlanned(d), protocmp.Transform()); diff != "" {

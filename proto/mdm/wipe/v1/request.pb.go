@@ -85,7 +85,7 @@ func (LeaseStanding) EnumDescriptor() ([]byte, []int) {
 	return file_mdm_wipe_v1_request_proto_rawDescGZIP(), []int{0}
 }
 
-// Target says which devices.
+// Target says which devices, and registrations of apps, which are in no group.
 type Target struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Target:
@@ -177,7 +177,7 @@ type Target_Group struct {
 }
 
 type Target_User struct {
-	// Every enrolled device of a person.
+	// Every enrolled device and every registration of a person.
 	User string `protobuf:"bytes,3,opt,name=user,proto3,oneof"`
 }
 
@@ -190,7 +190,7 @@ func (*Target_User) isTarget_Target() {}
 // DeviceList names devices.
 type DeviceList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required.
+	// Required. Of registrations too.
 	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -239,7 +239,10 @@ type PlanWipesRequest struct {
 	// Required.
 	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Required.
-	Scope         *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	Scope *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Plans WipeUser: the target is a person, the scope the work profile, and of a
+	// registration the data of its app goes in its place.
+	Standing      bool `protobuf:"varint,3,opt,name=standing,proto3" json:"standing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +289,13 @@ func (x *PlanWipesRequest) GetScope() *Scope {
 		return x.Scope
 	}
 	return nil
+}
+
+func (x *PlanWipesRequest) GetStanding() bool {
+	if x != nil {
+		return x.Standing
+	}
+	return false
 }
 
 // PlanWipesResponse says it device by device.
@@ -454,8 +464,10 @@ func (x *CreateWipesRequest) GetPlanDigest() string {
 
 // CreateWipesResponse shows the request.
 type CreateWipesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Request *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The breaker is open, be it by this very request, and orders are paused.
+	Paused        bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,6 +509,13 @@ func (x *CreateWipesResponse) GetRequest() *WipeRequest {
 	return nil
 }
 
+func (x *CreateWipesResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
 // WipeUserRequest names a person.
 type WipeUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -506,7 +525,7 @@ type WipeUserRequest struct {
 	User string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	// Required. Why.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Required. The plan of a work-profile wipe with the person as target.
+	// Required. The plan that PlanWipes makes with standing.
 	PlanDigest    string `protobuf:"bytes,4,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -572,8 +591,10 @@ func (x *WipeUserRequest) GetPlanDigest() string {
 
 // WipeUserResponse shows the request.
 type WipeUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Request *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The breaker is open, be it by this very request, and orders are paused.
+	Paused        bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -613,6 +634,13 @@ func (x *WipeUserResponse) GetRequest() *WipeRequest {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *WipeUserResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
 }
 
 // LiftUserWipeRequest names the request to end.
@@ -834,9 +862,10 @@ func (x *GetRequestResponse) GetDevices() []*RequestedDevice {
 
 // RequestedDevice is one enrolment that a request names.
 type RequestedDevice struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Or the id of a registration.
+	DeviceId      string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Epoch         uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1069,8 +1098,10 @@ func (x *ApproveRequestRequest) GetComment() string {
 
 // ApproveRequestResponse shows the request as it is now.
 type ApproveRequestResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Request *WipeRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The breaker is open, be it by this very request, and orders are paused.
+	Paused        bool `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1110,6 +1141,13 @@ func (x *ApproveRequestResponse) GetRequest() *WipeRequest {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *ApproveRequestResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
 }
 
 // RejectRequestRequest names what is rejected.
@@ -2391,10 +2429,11 @@ const file_mdm_wipe_v1_request_proto_rawDesc = "" +
 	"\x06target\x12\x05\xbaH\x02\b\x01\"D\n" +
 	"\n" +
 	"DeviceList\x126\n" +
-	"\x03ids\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\b\x01\x10\x90N\x18\x01\"\x15r\x132\x11^[a-z0-9-]{8,64}$R\x03ids\"y\n" +
+	"\x03ids\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\b\x01\x10\x90N\x18\x01\"\x15r\x132\x11^[a-z0-9-]{8,64}$R\x03ids\"\x95\x01\n" +
 	"\x10PlanWipesRequest\x123\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.mdm.wipe.v1.TargetB\x06\xbaH\x03\xc8\x01\x01R\x06target\x120\n" +
-	"\x05scope\x18\x02 \x01(\v2\x12.mdm.wipe.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\"\x9c\x01\n" +
+	"\x05scope\x18\x02 \x01(\v2\x12.mdm.wipe.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\x1a\n" +
+	"\bstanding\x18\x03 \x01(\bR\bstanding\"\x9c\x01\n" +
 	"\x11PlanWipesResponse\x124\n" +
 	"\adevices\x18\x01 \x03(\v2\x1a.mdm.wipe.v1.PlannedDeviceR\adevices\x12\x1a\n" +
 	"\bincluded\x18\x02 \x01(\rR\bincluded\x12\x1f\n" +
@@ -2410,9 +2449,10 @@ const file_mdm_wipe_v1_request_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12H\n" +
 	"\blifetime\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\blifetime\x126\n" +
 	"\vplan_digest\x18\x06 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\n" +
-	"planDigest\"I\n" +
+	"planDigest\"a\n" +
 	"\x13CreateWipesResponse\x122\n" +
-	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\"\xcd\x01\n" +
+	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\"\xcd\x01\n" +
 	"\x0fWipeUserRequest\x12>\n" +
 	"\vrequest_key\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x10\b\x18@2\x12^[A-Za-z0-9._:-]+$R\n" +
 	"requestKey\x12\x1e\n" +
@@ -2421,9 +2461,10 @@ const file_mdm_wipe_v1_request_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x126\n" +
 	"\vplan_digest\x18\x04 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\n" +
-	"planDigest\"F\n" +
+	"planDigest\"^\n" +
 	"\x10WipeUserResponse\x122\n" +
-	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\"c\n" +
+	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\"c\n" +
 	"\x13LiftUserWipeRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -2451,9 +2492,10 @@ const file_mdm_wipe_v1_request_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"e\n" +
 	"\x15ApproveRequestRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\x12\"\n" +
-	"\acomment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\acomment\"L\n" +
+	"\acomment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\acomment\"d\n" +
 	"\x16ApproveRequestResponse\x122\n" +
-	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\"d\n" +
+	"\arequest\x18\x01 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\"d\n" +
 	"\x14RejectRequestRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +

@@ -63,7 +63,8 @@ type WipeRequestServiceClient interface {
 	// Caller: an administrator.
 	CreateWipes(ctx context.Context, in *CreateWipesRequest, opts ...grpc.CallOption) (*CreateWipesResponse, error)
 	// WipeUser asks for an order for everything of one person: each enrolment
-	// there is, and each that comes until it is lifted; every order is bound to
+	// there is, and each that comes until it is lifted; and of each registration of
+	// an app, in the same way, for the data of that app. Every order is bound to
 	// the enrolment it found, and one that ends without an act is given again.
 	// Safe to retry with the same request key.
 	//
@@ -355,7 +356,8 @@ type WipeRequestServiceServer interface {
 	// Caller: an administrator.
 	CreateWipes(context.Context, *CreateWipesRequest) (*CreateWipesResponse, error)
 	// WipeUser asks for an order for everything of one person: each enrolment
-	// there is, and each that comes until it is lifted; every order is bound to
+	// there is, and each that comes until it is lifted; and of each registration of
+	// an app, in the same way, for the data of that app. Every order is bound to
 	// the enrolment it found, and one that ends without an act is given again.
 	// Safe to retry with the same request key.
 	//

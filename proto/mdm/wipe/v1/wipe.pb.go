@@ -9,6 +9,9 @@
 // is no message, field or value for personal data. What only a phone of the
 // company can be ordered to do is in device.proto and company.proto, with services,
 // messages and signatures of its own.
+//
+// A registration of an app (mdm.appprotect.v1) is ordered like a device, by its
+// own id and epoch: there is an order for the data of its own app, and no other.
 
 package wipev1
 
@@ -117,6 +120,9 @@ const (
 	Source_SOURCE_USER Source = 2
 	// A lease that ran out.
 	Source_SOURCE_LEASE Source = 3
+	// A verdict about a registration under an app-protection policy. The server
+	// ordered it by itself.
+	Source_SOURCE_POLICY Source = 4
 )
 
 // Enum value maps for Source.
@@ -126,12 +132,14 @@ var (
 		1: "SOURCE_ADMINISTRATOR",
 		2: "SOURCE_USER",
 		3: "SOURCE_LEASE",
+		4: "SOURCE_POLICY",
 	}
 	Source_value = map[string]int32{
 		"SOURCE_UNSPECIFIED":   0,
 		"SOURCE_ADMINISTRATOR": 1,
 		"SOURCE_USER":          2,
 		"SOURCE_LEASE":         3,
+		"SOURCE_POLICY":        4,
 	}
 )
 
@@ -701,10 +709,11 @@ func (x *AppData) GetPackages() []string {
 
 // Order is an order as administrators see it.
 type Order struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	DeviceId string                 `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// The one enrolment it is meant for.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Or the id of a registration.
+	DeviceId string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// The one enrolment, or the one epoch of the registration, it is meant for.
 	Epoch     uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Scope     *Scope                 `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
 	State     State                  `protobuf:"varint,5,opt,name=state,proto3,enum=mdm.wipe.v1.State" json:"state,omitempty"`
@@ -731,7 +740,7 @@ type Order struct {
 	RefusedCount uint32 `protobuf:"varint,17,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	// Why, the last time.
 	LastRefusal string `protobuf:"bytes,18,opt,name=last_refusal,json=lastRefusal,proto3" json:"last_refusal,omitempty"`
-	// The request that led to it; empty for a lease and for orders of old.
+	// The request that led to it; empty for a lease, a policy and orders of old.
 	RequestId string `protobuf:"bytes,19,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Where it came from.
 	Source Source `protobuf:"varint,20,opt,name=source,proto3,enum=mdm.wipe.v1.Source" json:"source,omitempty"`
@@ -745,7 +754,9 @@ type Order struct {
 	// absent.
 	WholeDevice *WholeDevice `protobuf:"bytes,24,opt,name=whole_device,json=wholeDevice,proto3" json:"whole_device,omitempty"`
 	// Present for an order that the device carries out by itself.
-	Lease         *Lease `protobuf:"bytes,25,opt,name=lease,proto3" json:"lease,omitempty"`
+	Lease *Lease `protobuf:"bytes,25,opt,name=lease,proto3" json:"lease,omitempty"`
+	// The app of the registration that it is for; empty for a device.
+	Package       string `protobuf:"bytes,26,opt,name=package,proto3" json:"package,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -955,6 +966,13 @@ func (x *Order) GetLease() *Lease {
 	return nil
 }
 
+func (x *Order) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
 // Lease is how long a device may be without contact: see mdm.compliance.v1.
 type Lease struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,8 +1040,9 @@ func (x *Lease) GetWipeAfter() *durationpb.Duration {
 // OrderToSign is what the server signs and the device verifies: the content of
 // the CMS SignedData in SignedOrder. It is serialised deterministically.
 type OrderToSign struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	OrderId  string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Or the id of a registration.
 	DeviceId string                 `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	Epoch    uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Scope    *Scope                 `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -1521,8 +1540,9 @@ func (x *Completion) GetCommitmentSha256() []byte {
 type Statement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Always "ringfence.wipe.statement.v1".
-	Format   string `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
-	OrderId  string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Format  string `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Or the id of a registration.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	Epoch    uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Sequence uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
@@ -1653,7 +1673,7 @@ type Statement_Commitment struct {
 
 type Statement_Completion struct {
 	// Afterwards. Signed by the commitment's receipt key; for app data, by the
-	// device key.
+	// device key, or by that of the registered app.
 	Completion *Completion `protobuf:"bytes,9,opt,name=completion,proto3,oneof"`
 }
 
@@ -1667,8 +1687,8 @@ type SignedStatement struct {
 	// Required. The serialised Statement. These very bytes are signed, kept and
 	// shown; nobody serialises them again.
 	Content []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
-	// Required. By the device key, that of the client certificate of the very
-	// connection it is sent on, or by the receipt key. ECDSA with SHA-256, DER
+	// Required. By the device's or the app's key, that of the client certificate of
+	// the very connection it is sent on, or by the receipt key. ECDSA with SHA-256, DER
 	// (RFC 3279 2.2.3); RSA PKCS #1 v1.5 with SHA-256 where the device key is RSA.
 	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2407,7 +2427,7 @@ func (x *FetchLeaseResponse) GetOrder() *SignedOrder {
 // PlanWipeRequest asks what a wipe would do.
 type PlanWipeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required.
+	// Required. Or the id of a registration.
 	DeviceId string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required.
 	Scope         *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -2461,14 +2481,15 @@ func (x *PlanWipeRequest) GetScope() *Scope {
 
 // PlanWipeResponse says it in words and facts.
 type PlanWipeResponse struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	Epoch    uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Or the id of a registration.
+	DeviceId string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Epoch    uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// What would go, one line each.
 	Removes []string `protobuf:"bytes,3,rep,name=removes,proto3" json:"removes,omitempty"`
 	// What would stay, one line each.
 	Keeps []string `protobuf:"bytes,4,rep,name=keeps,proto3" json:"keeps,omitempty"`
-	// Whether the enrolment would end.
+	// Whether the enrolment, or the registration, would end.
 	EndsEnrollment bool `protobuf:"varint,5,opt,name=ends_enrollment,json=endsEnrollment,proto3" json:"ends_enrollment,omitempty"`
 	// Names this plan: give it to CreateWipe to order just this.
 	PlanDigest string `protobuf:"bytes,6,opt,name=plan_digest,json=planDigest,proto3" json:"plan_digest,omitempty"`
@@ -2567,16 +2588,18 @@ func (x *PlanWipeResponse) GetNeeds() []string {
 	return nil
 }
 
-// PlannedDevice is one device in a plan.
+// PlannedDevice is one device, or one registration, in a plan.
 type PlannedDevice struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	Epoch    uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	User     string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	Group    string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Or the id of a registration.
+	DeviceId string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Epoch    uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	User     string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Group    string `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
 	// "personal" or "company".
 	Ownership string `protobuf:"bytes,5,opt,name=ownership,proto3" json:"ownership,omitempty"`
-	// "work-profile", "fully-managed" or "dedicated".
+	// "work-profile", "fully-managed" or "dedicated"; of a registration
+	// "app-account".
 	Mode string `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"`
 	// Absent if it was never heard of since it enrolled.
 	LastContact *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
@@ -2585,7 +2608,9 @@ type PlannedDevice struct {
 	// What would go, one line each.
 	Removes []string `protobuf:"bytes,9,rep,name=removes,proto3" json:"removes,omitempty"`
 	// Why it is not among those that would be ordered; empty if it is.
-	Excluded      string `protobuf:"bytes,10,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	Excluded string `protobuf:"bytes,10,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	// The app of a registration; empty for a device.
+	Package       string `protobuf:"bytes,11,opt,name=package,proto3" json:"package,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2690,6 +2715,13 @@ func (x *PlannedDevice) GetExcluded() string {
 	return ""
 }
 
+func (x *PlannedDevice) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
 // UnsyncedApp is an app with changes that its server does not have yet.
 type UnsyncedApp struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2748,7 +2780,7 @@ type CreateWipeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Makes the call safe to retry; choose a new one for a new order.
 	RequestKey string `protobuf:"bytes,1,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
-	// Required.
+	// Required. Or the id of a registration.
 	DeviceId string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required.
 	Scope *Scope `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -2850,7 +2882,9 @@ type CreateWipeResponse struct {
 	// Absent while the request waits for a second person.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// What the call led to.
-	Request       *WipeRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	Request *WipeRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// The breaker is open, be it by this very request, and the order is paused.
+	Paused        bool `protobuf:"varint,3,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2897,6 +2931,13 @@ func (x *CreateWipeResponse) GetRequest() *WipeRequest {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *CreateWipeResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
 }
 
 // GetWipeRequest names an order.
@@ -2997,7 +3038,7 @@ type ListWipesRequest struct {
 	PageSize uint32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Optional. From the previous page, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Optional.
+	// Optional. Or the id of a registration.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Optional.
 	State State `protobuf:"varint,4,opt,name=state,proto3,enum=mdm.wipe.v1.State" json:"state,omitempty"`
@@ -3447,7 +3488,7 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"Relinquish\"\x06\n" +
 	"\x04Lock\"m\n" +
 	"\aAppData\x12b\n" +
-	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\xec\a\n" +
+	"\bpackages\x18\x01 \x03(\tBF\xbaHC\x92\x01@\b\x01\x10d\x18\x01\"8r6\x18\xff\x0121^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z][A-Za-z0-9_]*)+$R\bpackages\"\x86\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x14\n" +
@@ -3482,7 +3523,8 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\x06paused\x18\x16 \x01(\bR\x06paused\x12\x14\n" +
 	"\x05group\x18\x17 \x01(\tR\x05group\x12;\n" +
 	"\fwhole_device\x18\x18 \x01(\v2\x18.mdm.wipe.v1.WholeDeviceR\vwholeDevice\x12(\n" +
-	"\x05lease\x18\x19 \x01(\v2\x12.mdm.wipe.v1.LeaseR\x05lease\"\x93\x01\n" +
+	"\x05lease\x18\x19 \x01(\v2\x12.mdm.wipe.v1.LeaseR\x05lease\x12\x18\n" +
+	"\apackage\x18\x1a \x01(\tR\apackage\"\x93\x01\n" +
 	"\x05Lease\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x128\n" +
 	"\n" +
@@ -3616,7 +3658,7 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\vplan_digest\x18\x06 \x01(\tR\n" +
 	"planDigest\x122\n" +
 	"\x06device\x18\a \x01(\v2\x1a.mdm.wipe.v1.PlannedDeviceR\x06device\x12\x14\n" +
-	"\x05needs\x18\b \x03(\tR\x05needs\"\xc9\x02\n" +
+	"\x05needs\x18\b \x03(\tR\x05needs\"\xe3\x02\n" +
 	"\rPlannedDevice\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
@@ -3628,7 +3670,8 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\bunsynced\x18\b \x03(\v2\x18.mdm.wipe.v1.UnsyncedAppR\bunsynced\x12\x18\n" +
 	"\aremoves\x18\t \x03(\tR\aremoves\x12\x1a\n" +
 	"\bexcluded\x18\n" +
-	" \x01(\tR\bexcluded\"A\n" +
+	" \x01(\tR\bexcluded\x12\x18\n" +
+	"\apackage\x18\v \x01(\tR\apackage\"A\n" +
 	"\vUnsyncedApp\x12\x18\n" +
 	"\apackage\x18\x01 \x01(\tR\apackage\x12\x18\n" +
 	"\achanges\x18\x02 \x01(\rR\achanges\"\xfb\x02\n" +
@@ -3642,10 +3685,11 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"\blifetime\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\blifetime\x12\x14\n" +
 	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\x129\n" +
 	"\vplan_digest\x18\a \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\n" +
-	"planDigest\"r\n" +
+	"planDigest\"\x8a\x01\n" +
 	"\x12CreateWipeResponse\x12(\n" +
 	"\x05order\x18\x01 \x01(\v2\x12.mdm.wipe.v1.OrderR\x05order\x122\n" +
-	"\arequest\x18\x02 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\":\n" +
+	"\arequest\x18\x02 \x01(\v2\x18.mdm.wipe.v1.WipeRequestR\arequest\x12\x16\n" +
+	"\x06paused\x18\x03 \x01(\bR\x06paused\":\n" +
 	"\x0eGetWipeRequest\x12(\n" +
 	"\x02id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x02id\";\n" +
 	"\x0fGetWipeResponse\x12(\n" +
@@ -3692,12 +3736,13 @@ const file_mdm_wipe_v1_wipe_proto_rawDesc = "" +
 	"STATE_DONE\x10\x04\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x05\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\x06\x12\x11\n" +
-	"\rSTATE_EXPIRED\x10\a*]\n" +
+	"\rSTATE_EXPIRED\x10\a*p\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SOURCE_ADMINISTRATOR\x10\x01\x12\x0f\n" +
 	"\vSOURCE_USER\x10\x02\x12\x10\n" +
-	"\fSOURCE_LEASE\x10\x03*r\n" +
+	"\fSOURCE_LEASE\x10\x03\x12\x11\n" +
+	"\rSOURCE_POLICY\x10\x04*r\n" +
 	"\fConfirmation\x12\x1c\n" +
 	"\x18CONFIRMATION_UNSPECIFIED\x10\x00\x12(\n" +
 	"$CONFIRMATION_COMMITTED_NOT_CONFIRMED\x10\x01\x12\x1a\n" +

@@ -9,6 +9,9 @@
 // is no message, field or value for personal data. What only a phone of the
 // company can be ordered to do is in device.proto and company.proto, with services,
 // messages and signatures of its own.
+//
+// A registration of an app (mdm.appprotect.v1) is ordered like a device, by its
+// own id and epoch: there is an order for the data of its own app, and no other.
 
 package wipev1
 
@@ -34,7 +37,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// WipeService is how a device learns of its orders and answers for them.
+// WipeService is how a device, or a registered app, learns of its orders and
+// answers for them.
 type WipeServiceClient interface {
 	// FetchOrders gives the orders the caller must carry out, oldest first, and
 	// notes them as delivered. Orders of an older epoch are never given. Safe to
@@ -45,7 +49,7 @@ type WipeServiceClient interface {
 	//
 	// Errors: UNAUTHENTICATED.
 	//
-	// Caller: an enrolled device.
+	// Caller: an enrolled device, or a registered app.
 	FetchOrders(ctx context.Context, in *FetchOrdersRequest, opts ...grpc.CallOption) (*FetchOrdersResponse, error)
 	// FetchLease gives the order, signed in advance, under which the device wipes
 	// its own work side once it was out of contact for as long as the lease in
@@ -60,7 +64,8 @@ type WipeServiceClient interface {
 	// Caller: an enrolled device.
 	FetchLease(ctx context.Context, in *FetchLeaseRequest, opts ...grpc.CallOption) (*FetchLeaseResponse, error)
 	// ReportOrder tells how far an order is. Safe to retry: the same report
-	// twice counts once. A work-profile order reported done ends the enrolment:
+	// twice counts once. A work-profile order reported done ends the enrolment,
+	// and an order for an app's data the registration that it is for:
 	// a retry of that report is answered UNAUTHENTICATED with reason
 	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
@@ -79,7 +84,7 @@ type WipeServiceClient interface {
 	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
 	// missing, is about something else, or its signature does not hold).
 	//
-	// Caller: an enrolled device.
+	// Caller: an enrolled device, or a registered app.
 	ReportOrder(ctx context.Context, in *ReportOrderRequest, opts ...grpc.CallOption) (*ReportOrderResponse, error)
 }
 
@@ -125,7 +130,8 @@ func (c *wipeServiceClient) ReportOrder(ctx context.Context, in *ReportOrderRequ
 // All implementations must embed UnimplementedWipeServiceServer
 // for forward compatibility.
 //
-// WipeService is how a device learns of its orders and answers for them.
+// WipeService is how a device, or a registered app, learns of its orders and
+// answers for them.
 type WipeServiceServer interface {
 	// FetchOrders gives the orders the caller must carry out, oldest first, and
 	// notes them as delivered. Orders of an older epoch are never given. Safe to
@@ -136,7 +142,7 @@ type WipeServiceServer interface {
 	//
 	// Errors: UNAUTHENTICATED.
 	//
-	// Caller: an enrolled device.
+	// Caller: an enrolled device, or a registered app.
 	FetchOrders(context.Context, *FetchOrdersRequest) (*FetchOrdersResponse, error)
 	// FetchLease gives the order, signed in advance, under which the device wipes
 	// its own work side once it was out of contact for as long as the lease in
@@ -151,7 +157,8 @@ type WipeServiceServer interface {
 	// Caller: an enrolled device.
 	FetchLease(context.Context, *FetchLeaseRequest) (*FetchLeaseResponse, error)
 	// ReportOrder tells how far an order is. Safe to retry: the same report
-	// twice counts once. A work-profile order reported done ends the enrolment:
+	// twice counts once. A work-profile order reported done ends the enrolment,
+	// and an order for an app's data the registration that it is for:
 	// a retry of that report is answered UNAUTHENTICATED with reason
 	// ENROLLMENT_ENDED, and there is nobody left to answer to.
 	//
@@ -170,7 +177,7 @@ type WipeServiceServer interface {
 	// kept already, INVALID_ARGUMENT with BadRequest (field "statement": it is
 	// missing, is about something else, or its signature does not hold).
 	//
-	// Caller: an enrolled device.
+	// Caller: an enrolled device, or a registered app.
 	ReportOrder(context.Context, *ReportOrderRequest) (*ReportOrderResponse, error)
 	mustEmbedUnimplementedWipeServiceServer()
 }
@@ -312,14 +319,16 @@ type WipeAdminServiceClient interface {
 	//
 	// Caller: an administrator.
 	PlanWipe(ctx context.Context, in *PlanWipeRequest, opts ...grpc.CallOption) (*PlanWipeResponse, error)
-	// CreateWipe orders a wipe, or a lock, for the present epoch of one device. It
+	// CreateWipe orders a wipe, or a lock, for the present epoch of one device, or
+	// the data of its app for a registration. It
 	// is a request like any other (WipeRequestService): where it needs a second
 	// person there is no order yet, and the request in the answer says so. Safe
 	// to retry with the same request key: the first request is given again.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device among
-	// the caller's groups), PERMISSION_DENIED with reason ROLE_MAY_NOT,
-	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, SCOPE_NOT_FOR_MODE,
+	// the caller's groups; a registration is in none), PERMISSION_DENIED with reason
+	// ROLE_MAY_NOT, FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE,
+	// SCOPE_NOT_FOR_MODE, OTHER_APP (it is a registration, and of another app),
 	// NOT_ENROLLED, ORDER_PENDING (an equal or wider order is under way),
 	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
 	// reason REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.
@@ -437,14 +446,16 @@ type WipeAdminServiceServer interface {
 	//
 	// Caller: an administrator.
 	PlanWipe(context.Context, *PlanWipeRequest) (*PlanWipeResponse, error)
-	// CreateWipe orders a wipe, or a lock, for the present epoch of one device. It
+	// CreateWipe orders a wipe, or a lock, for the present epoch of one device, or
+	// the data of its app for a registration. It
 	// is a request like any other (WipeRequestService): where it needs a second
 	// person there is no order yet, and the request in the answer says so. Safe
 	// to retry with the same request key: the first request is given again.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, NOT_FOUND (no such device among
-	// the caller's groups), PERMISSION_DENIED with reason ROLE_MAY_NOT,
-	// FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE, SCOPE_NOT_FOR_MODE,
+	// the caller's groups; a registration is in none), PERMISSION_DENIED with reason
+	// ROLE_MAY_NOT, FAILED_PRECONDITION with reason MODE_HAS_NO_WORK_PROFILE,
+	// SCOPE_NOT_FOR_MODE, OTHER_APP (it is a registration, and of another app),
 	// NOT_ENROLLED, ORDER_PENDING (an equal or wider order is under way),
 	// BREAKER_OPEN or BUDGET_EXHAUSTED, ABORTED with
 	// reason REQUEST_KEY_REUSED, EPOCH_MOVED or PLAN_CHANGED.

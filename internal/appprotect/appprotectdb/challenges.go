@@ -1,0 +1,45 @@
+package appprotectdb
+
+import (
+	"context"
+	"time"
+
+	"ringfence/internal/appprotect"
+	"ringfence/internal/sqldb"
+)
+
+// SaveChallenge implements [appprotect.Registrations]. The maximum keeps
+// strangers from filling the database. On PostgreSQL those who come at the very
+// same time may all be let in past it, as many as there are connections: not
+// worth a queue.
+func (s *Store) SaveChallenge(ctx context.Context, c appprotect.Challenge, now time.Time, most int) error {
+	return moved(s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec("DELETE FROM appprotect_challenges WHERE expires_at < ?", micros(now)); err != nil {
+			return err
+		}
+		var open int
+		err := tx.QueryRow("SELECT COUNT(*) FROM appprotect_challenges WHERE package = ?", []any{c.Package}, &open)
+		if err != nil {
+			return err
+		}
+		if open >= most {
+			return appprotect.ErrTooManyChallenges
+		}
+		_, err = tx.Exec("INSERT INTO appprotect_challenges (hash, package, expires_at) VALUES (?, ?, ?)",
+			c.Hash[:], c.Package, micros(c.ExpiresAt))
+		return err
+	}))
+}
+
+// Challenge implements [appprotect.Registrations].
+func (s *Store) Challenge(ctx context.Context, hash appprotect.Digest) (appprotect.Challenge, error) {
+	var (
+		pkg     string
+		expires int64
+	)
+	err := s.row(ctx, "SELECT package, expires_at FROM appprotect_challenges WHERE hash = ?", []any{hash[:]}, []any{&pkg, &expires})
+	if err != nil {
+		return appprotect.Challenge{}, missing(err, appprotect.ErrChallenge)
+	}
+	return appprotect.Challenge{Hash: hash, Package: pkg, ExpiresAt: timeOf(expires)}, nil
+}

@@ -1,0 +1,58 @@
+package appprotectdb
+
+import (
+	"context"
+	"strings"
+
+	"ringfence/internal/appprotect"
+)
+
+const standingsSQL = "SELECT " + registrationColumns + ", " + stateColumns + " FROM " + registrationTables + `
+LEFT JOIN appprotect_states AS s ON s.registration_id = r.id
+WHERE e.epoch = r.epoch `
+
+// List implements [appprotect.Registrations].
+func (s *Store) List(ctx context.Context, q appprotect.Query) ([]appprotect.Standing, error) {
+	conditions, args := filters(q)
+	var (
+		all []appprotect.Standing
+		r   registrationRow
+		st  stateRow
+	)
+	text := standingsSQL + conditions + "ORDER BY r.created_at, r.id LIMIT ?"
+	err := s.each(ctx, text, append(args, q.Limit), append(r.scan(), st.scan()...), func() error {
+		registration, err := r.registration()
+		if err != nil {
+			return err
+		}
+		state, err := st.state(registration.ID)
+		all = append(all, appprotect.Standing{Registration: registration, State: state})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// filters gives the conditions of a listing. The texts are the program's own.
+func filters(q appprotect.Query) (string, []any) {
+	var (
+		b    strings.Builder
+		args []any
+	)
+	where := func(asked bool, condition string, values ...any) {
+		if asked {
+			b.WriteString("AND " + condition + " ")
+			args = append(args, values...)
+		}
+	}
+	where(q.User != "", "p.name = ?", q.User)
+	where(q.Tag != "", "r.tag = ?", q.Tag)
+	where(q.Package != "", "r.package = ?", q.Package)
+	where(q.Lasts != nil && *q.Lasts, "e.ended_at IS NULL")
+	where(q.Lasts != nil && !*q.Lasts, "e.ended_at IS NOT NULL")
+	where(q.Standing != 0, "s.standing = ?", int64(q.Standing))
+	where(q.After != "", "(r.created_at, r.id) > (?, ?)", micros(q.AfterAt), string(q.After))
+	return b.String(), args
+}
