@@ -67,7 +67,7 @@ func tables(t *testing.T, name, slice, sql string) []string {
 	if !strings.Contains(sql, "-- +goose Up") || strings.Contains(sql, "+goose Down") {
 		t.Errorf("%s: want one part `-- +goose Up` and no way down: a mistake is mended by the next migration", name)
 	}
-	var names []string
+	names := []string{}
 	for _, match := range createTable.FindAllStringSubmatch(sql, -1) {
 		names = append(names, match[1])
 		if !strings.HasPrefix(match[1], slice+"_") {

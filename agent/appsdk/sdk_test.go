@@ -14,8 +14,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"ringfence/agent/appsdk/appsdktest"
-	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
-	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
 // TestFirstDay goes through what most people do.

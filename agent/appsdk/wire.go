@@ -50,13 +50,13 @@ func wireVersion(v apprules.Version) string {
 	return v.String()
 }
 
-// wireLock: the wire knows what Android 12 knows. A lock whose strength the phone
-// does not say is the weakest there.
 func wireLock(l apprules.Lock) appprotectv1.DeviceLock {
 	switch l {
 	case apprules.LockNone:
 		return appprotectv1.DeviceLock_DEVICE_LOCK_NONE
-	case apprules.LockSet, apprules.LockLow:
+	case apprules.LockSet:
+		return appprotectv1.DeviceLock_DEVICE_LOCK_SET
+	case apprules.LockLow:
 		return appprotectv1.DeviceLock_DEVICE_LOCK_LOW
 	case apprules.LockMedium:
 		return appprotectv1.DeviceLock_DEVICE_LOCK_MEDIUM

@@ -161,3 +161,6 @@ func (p *Personal) Read(name string) (string, error) {
 
 // Write keeps a mail.
 func (p *Personal) Write(name, text string) error { return p.dir.WriteFile(name, []byte(text), 0o600) }
+
+// Installed is what the phone knows of the app.
+func (a *App) Installed() phone.App { return a.opened.App }

@@ -183,3 +183,20 @@ func (w *Work) Write(name, text string) error {
 	}
 	return files.WriteFile(name, []byte(text))
 }
+
+// Count counts the mails, for a screen that nobody has to have opened: it does
+// not count as use. appsdk.ErrShut while the account is shut.
+func (w *Work) Count() (int, error) {
+	if w.sdk == nil {
+		return 0, appsdk.ErrShut
+	}
+	files, err := w.sdk.Files()
+	if err != nil {
+		return 0, err
+	}
+	listing, err := files.List()
+	if err != nil {
+		return 0, err
+	}
+	return listing.Len(), nil
+}

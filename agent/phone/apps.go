@@ -37,7 +37,8 @@ type App struct {
 	InstalledAt  time.Time `json:"installedAt"`
 }
 
-func (a App) check() error {
+// Check tells what is wrong with what is said of an app.
+func (a App) Check() error {
 	switch {
 	case !wipe.ValidPackage(a.Package):
 		return fmt.Errorf("%.40q is not a package name: want for example com.example.mail", a.Package)
@@ -53,7 +54,7 @@ func (a App) check() error {
 // the person's side with a place for a personal account in it. What is in there
 // already stays.
 func (p *Phone) InstallApp(a App) error {
-	if err := a.check(); err != nil {
+	if err := a.Check(); err != nil {
 		return err
 	}
 	a.InstalledAt = p.now().UTC().Truncate(time.Microsecond)

@@ -162,7 +162,9 @@ func (p *program) printDecision(d *appsdk.Decision) error {
 }
 
 func (v decisionView) print(p *program) {
-	say := func(format string, args ...any) { fmt.Fprintf(p.env.stdout, "%s\n", plain(fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) {
+		fmt.Fprintf(p.env.stdout, "%s\n", plain(fmt.Sprintf(format, args...)))
+	}
 	say("%s", v.line())
 	for _, f := range v.Findings {
 		say("  %s: %s: is %s, asked is %s%s", f.Action, f.Check, or(f.Actual, "not known"), or(f.Threshold, "nothing"), after(": ", f.Remedy))

@@ -49,6 +49,9 @@ func (p *program) install(a phone.App) error {
 		sum := sha256.Sum256([]byte("virtual signer of " + a.Package))
 		a.SignerSHA256 = hex.EncodeToString(sum[:])
 	}
+	if err := a.Check(); err != nil {
+		return usageError{err}
+	}
 	d, err := p.open(true)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (p *program) install(a phone.App) error {
 	_, err = d.App(a.Package)
 	first := errors.Is(err, phone.ErrNoApp)
 	if err := d.InstallApp(a); err != nil {
-		return usageError{err}
+		return err
 	}
 	if first {
 		if err := p.withApp(fill); err != nil {

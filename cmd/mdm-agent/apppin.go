@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,25 @@ func (p *program) lines() *input {
 		}}
 	}
 	return p.in
+}
+
+// line gives the next line; the error of ctx where that ends first.
+func (p *program) line(ctx context.Context) (string, error) {
+	type read struct {
+		text string
+		err  error
+	}
+	came := make(chan read, 1)
+	go func() {
+		text, err := p.lines().next()
+		came <- read{text, err}
+	}()
+	select {
+	case r := <-came:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // secretSource is where a PIN comes from: a file, the environment, or who sits at
@@ -68,7 +88,7 @@ func (p *program) given(s *secretSource) (pin string, ok bool, err error) {
 }
 
 // ask gives the PIN, from whoever sits at the terminal if need be.
-func (p *program) ask(s *secretSource) (string, error) {
+func (p *program) ask(ctx context.Context, s *secretSource) (string, error) {
 	if pin, ok, err := p.given(s); ok || err != nil {
 		return pin, err
 	}
@@ -77,7 +97,7 @@ func (p *program) ask(s *secretSource) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pin, err := p.lines().next()
+	pin, err := p.line(ctx)
 	show()
 	fmt.Fprintln(p.env.stderr)
 	if errors.Is(err, io.EOF) {
@@ -103,9 +123,9 @@ func (p *program) pinSetCommand() *cobra.Command {
 		Use:   "set",
 		Short: "Set the first PIN",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withSDK(func(a *mail.App, sdk *appsdk.SDK) error {
-				pin, err := p.ask(source)
+				pin, err := p.ask(cmd.Context(), source)
 				if err != nil {
 					return err
 				}
@@ -124,13 +144,13 @@ func (p *program) pinChangeCommand() *cobra.Command {
 		Use:   "change",
 		Short: "Set another PIN, with the present one",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withSDK(func(a *mail.App, sdk *appsdk.SDK) error {
-				pin, err := p.ask(source)
+				pin, err := p.ask(cmd.Context(), source)
 				if err != nil {
 					return err
 				}
-				other, err := p.ask(next)
+				other, err := p.ask(cmd.Context(), next)
 				if err != nil {
 					return err
 				}
@@ -156,7 +176,7 @@ func (p *program) pinResetCommand() *cobra.Command {
 				if err := sdk.SignInAgain(p.browser(cmd, f, true)); err != nil {
 					return chosen(err)
 				}
-				other, err := p.ask(next)
+				other, err := p.ask(cmd.Context(), next)
 				if err != nil {
 					return err
 				}

@@ -29,7 +29,9 @@ type program struct {
 	current *mail.App
 }
 
-func newRoot(env environment) *cobra.Command { return (&program{env: env, dir: env.getenv("MDM_PHONE")}).root() }
+func newRoot(env environment) *cobra.Command {
+	return (&program{env: env, dir: env.getenv("MDM_PHONE")}).root()
+}
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{

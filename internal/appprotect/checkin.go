@@ -175,6 +175,8 @@ type Desired struct {
 	// Generation is that of the policies it was made of: where it is another,
 	// every app was rung.
 	Generation uint64
+	// Disabled: the person's account is. An app looks again where that turns.
+	Disabled bool
 }
 
 // Desired says what the caller shall hold to, by policies that are not older than
@@ -189,5 +191,5 @@ func (s *Service) Desired(ctx context.Context, caller identity.Caller) (Desired,
 	if err != nil {
 		return Desired{}, err
 	}
-	return Desired{Revision: slot.expanded(at.ruling).Revision(), Generation: at.generation}, nil
+	return Desired{Revision: slot.expanded(at.ruling).Revision(), Generation: at.generation, Disabled: at.disabled}, nil
 }

@@ -178,6 +178,20 @@ func (s *Service) admit(ctx context.Context, a *arrival) error {
 	return nil
 }
 
+// MaxLive is how many registrations of one person last at once. Who can sign in
+// could otherwise grow the fleet at will, and with it what the breaker of wipes
+// lets through.
+const MaxLive = 50
+
+// hasRoom refuses one registration more than a person may have.
+func (s *Service) hasRoom(ctx context.Context, p Person) error {
+	theirs, err := s.c.Registrations.Select(ctx, p.Name, MaxLive)
+	if err == nil && len(theirs) >= MaxLive {
+		err = ErrTooMany
+	}
+	return err
+}
+
 // open stores the epoch. Everything that can be refused was, before the one
 // write.
 func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
@@ -187,6 +201,11 @@ func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
 	}
 	if err != nil {
 		return Admission{}, err
+	}
+	if before.Epoch == 0 {
+		if err := s.hasRoom(ctx, a.person); err != nil {
+			return Admission{}, err
+		}
 	}
 	now := s.clock()
 	r := a.registration(&before, now)

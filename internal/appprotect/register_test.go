@@ -2,6 +2,7 @@ package appprotect
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -454,5 +455,28 @@ func TestIdentify(t *testing.T) {
 		must(t, w.s.End(t.Context(), a.admitted.ID, 1, EndWiped, ""))
 		_, err = w.s.Identify(t.Context(), a.caller.Serial)
 		wantFault(t, err, ErrEnded)
+	})
+}
+
+// TestRegisterTooOften: a person has so many registrations and no more; what ends
+// makes room, and registering again needs none.
+func TestRegisterTooOften(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.policy("all", "")
+		var apps []*app
+		for i := range MaxLive {
+			a := w.mail(bob)
+			a.tag = fmt.Sprintf("%032x", i+1)
+			must(t, a.register())
+			apps = append(apps, a)
+		}
+		late := w.mail(bob)
+		late.tag = strings.Repeat("f", 32)
+		if err := late.register(); !errors.Is(err, ErrTooMany) {
+			t.Errorf("one more: error %v, want %v", err, ErrTooMany)
+		}
+		must(t, apps[0].register())
+		must(t, w.s.Leave(t.Context(), apps[1].caller, nil))
+		must(t, late.register())
 	})
 }

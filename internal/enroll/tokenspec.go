@@ -65,7 +65,7 @@ func (s TokenSpec) check() error {
 	switch {
 	case !requestKeyPattern.MatchString(s.RequestKey):
 		return fault.InvalidField("request_key", "must match %s", requestKeyPattern)
-	case !s.Mode.Allowed(s.Ownership):
+	case !s.Mode.Enrols() || !s.Mode.Allowed(s.Ownership):
 		return fault.InvalidField("mode", "%q is not allowed with ownership %q", s.Mode, s.Ownership)
 	case !groupPattern.MatchString(s.Group):
 		return fault.InvalidField("group", "must match %s", groupPattern)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
+
+	"ringfence/internal/directory"
 )
 
 var noon = time.Date(2026, time.January, 2, 12, 0, 0, 0, time.UTC)
@@ -101,6 +103,8 @@ func TestPerson(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			case !tt.fails && (err != nil || got.Name != tt.want):
 				t.Errorf("got %q, %v, want %q", got.Name, err, tt.want)
+			case !tt.fails && !directory.PlainUserName(got.Name):
+				t.Errorf("the directory cannot have %q", got.Name)
 			case tt.fails && got.Name != "":
 				t.Errorf("refused, yet %v", got)
 			}
@@ -222,6 +226,10 @@ func FuzzPerson(f *testing.F) {
 		p, err := issuer.person(token, c, "n", noon)
 		if err != nil {
 			return
+		}
+		// Whoever can sign in can be disabled by that name.
+		if !directory.PlainUserName(p.Name) || directory.Key(p.Name) != p.Name {
+			t.Fatalf("the directory cannot have %q", p.Name)
 		}
 		if !plainName.MatchString(p.Name) || p.Name != strings.ToLower(p.Name) || len(p.Groups) > maxGroups ||
 			!slices.IsSorted(p.Groups) || p.AuthenticatedAt.After(noon.Add(skew)) {

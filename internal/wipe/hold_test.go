@@ -65,6 +65,13 @@ func TestCoolingOff(t *testing.T) {
 	if got, err := w.Sweep(t.Context()); err != nil || got.Released != 5 || len(w.rings) != 5 {
 		t.Errorf("a sweep afterwards: %+v, error %v, rang %v", got, err, w.rings)
 	}
+	// The next sweep looks back a little, and the one after has nothing to ring.
+	for range 2 {
+		w.now = w.now.Add(overlap)
+		if _, err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if got, err := w.Sweep(t.Context()); err != nil || got.Released != 0 {
 		t.Errorf("once more: %+v, error %v", got, err)
 	}
@@ -290,5 +297,25 @@ func TestAskWhole(t *testing.T) {
 		if _, err := w.AskWhole(alice(t), b); !errors.Is(err, ErrKeyReused) {
 			t.Errorf("the key with %s: error %v, want %v", name, err, ErrKeyReused)
 		}
+	}
+}
+
+// TestOtherServersOrders: what another server has ordered is rung here by the next
+// sweep, because its bell is not heard.
+func TestOtherServersOrders(t *testing.T) {
+	w := newWorld()
+	id := w.enrol(1, factsOf(device.Personal, device.WorkProfile))[0]
+	here := w.server()
+	if _, err := here.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Second)
+	if _, _, err := w.Ask(alice(t), Ask{Key: "elsewhere", Target: Target{Devices: []device.ID{id}}, Scope: OfLock(), Reason: "lost"}); err != nil {
+		t.Fatal(err)
+	}
+	clear(w.rings)
+	w.now = w.now.Add(time.Second)
+	if got, err := here.Sweep(t.Context()); err != nil || got.Released != 1 || w.rings[id] == 0 {
+		t.Errorf("got %+v, error %v, rang %v", got, err, w.rings)
 	}
 }

@@ -317,7 +317,13 @@ func (m *memory) Unended(_ context.Context, limit int) ([]Order, error) {
 
 func (m *memory) Released(_ context.Context, from, to time.Time) ([]device.ID, error) {
 	var ids []device.ID
-	for _, o := range m.find(func(o Order) bool { return !o.settled() && o.HeldUntil.After(from) && !o.HeldUntil.After(to) }) {
+	for _, o := range m.find(func(o Order) bool {
+		since := o.HeldUntil
+		if since.IsZero() {
+			since = o.CreatedAt
+		}
+		return !o.settled() && since.After(from) && !since.After(to)
+	}) {
 		ids = append(ids, o.Device)
 	}
 	slices.Sort(ids)

@@ -39,7 +39,6 @@ func TestStolenOwner(t *testing.T) {
 		{"an aged credential, a small fleet, without care", 365 * dayLong, 100, false, false, int(l.BreakerFloor)},
 		{"work accounts", 365 * dayLong, 1000, true, false, int(l.OpensAbove(1000))},
 		{"work accounts, a new one", 0, 1000, true, false, int(l.OpensAbove(1000))},
-		{"work accounts, a small fleet", 365 * dayLong, 100, true, false, int(l.BreakerFloor)},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ func TestThiefOfPolicies(t *testing.T) {
 	for _, fleet := range []int{100, 1000} {
 		x := newThief(t, 365*dayLong, 1)
 		x.owns(fleet, true)
-		for range 2 * 24 {
+		for range 26 {
 			for _, id := range x.ids {
 				f := x.w.facts[id]
 				if _, err := x.w.WipeByPolicy(x.ctx, id, f.Epoch, "theft"); err == nil {

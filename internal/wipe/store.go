@@ -54,7 +54,8 @@ type Backlog interface {
 	// Unended gives orders that are done while the enrolment, or the registration,
 	// they end is not known to have ended, oldest first.
 	Unended(ctx context.Context, limit int) ([]Order, error)
-	// Released gives devices that have orders whose cooling-off ended after
+	// Released gives devices that have orders which can be given since: they came
+	// to be without a cooling-off, or theirs ended, after
 	// from and not after to.
 	Released(ctx context.Context, from, to time.Time) ([]device.ID, error)
 	// After walks the unsettled orders by id; "" begins the walk.

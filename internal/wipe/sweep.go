@@ -34,7 +34,7 @@ type Swept struct {
 	Lapsed int
 	// Expanded orders were added to standing wipes of persons.
 	Expanded int
-	// Released devices were rung because a cooling-off ended.
+	// Released devices were rung because orders for them can be given now.
 	Released int
 }
 

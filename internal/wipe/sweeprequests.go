@@ -65,7 +65,13 @@ func (s *Service) sweepPersons(ctx context.Context) (int, error) {
 // orders were released while nobody was there to ring them.
 const ringBack = time.Hour
 
-// sweepReleased rings devices whose orders were held until now.
+// overlap is how far each sweep looks back behind the one before: another
+// server's clock may be late, and so may its commit.
+const overlap = 5 * time.Second
+
+// sweepReleased rings devices whose orders were held until now, and those that
+// another server has orders for since: its own bell is not heard here. A device
+// that is rung twice looks twice.
 func (s *Service) sweepReleased(ctx context.Context) (int, error) {
 	now := s.time()
 	s.mu.Lock()
@@ -74,7 +80,7 @@ func (s *Service) sweepReleased(ctx context.Context) (int, error) {
 	if from.IsZero() {
 		from = now.Add(-ringBack)
 	}
-	ids, err := s.store.Released(ctx, from, now)
+	ids, err := s.store.Released(ctx, from.Add(-overlap), now)
 	if err != nil {
 		return 0, err
 	}

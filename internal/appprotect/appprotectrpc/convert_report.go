@@ -15,6 +15,7 @@ var locks = map[appprotectv1.DeviceLock]apprules.Lock{
 	appprotectv1.DeviceLock_DEVICE_LOCK_LOW:    apprules.LockLow,
 	appprotectv1.DeviceLock_DEVICE_LOCK_MEDIUM: apprules.LockMedium,
 	appprotectv1.DeviceLock_DEVICE_LOCK_HIGH:   apprules.LockHigh,
+	appprotectv1.DeviceLock_DEVICE_LOCK_SET:    apprules.LockSet,
 }
 
 // reportFromWire shares no list with the request. Errors are Invalid: a time or a

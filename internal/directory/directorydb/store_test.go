@@ -330,3 +330,29 @@ func TestTwoServers(t *testing.T) {
 		check(t, "members", []string{user(1).ID, user(3).ID}, members)
 	})
 }
+
+// TestMostMembers: a full group takes nobody in unless somebody leaves.
+func TestMostMembers(t *testing.T) {
+	db := dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite))
+	f := &fixture{t, db, directorydb.New(db)}
+	ctx, g := t.Context(), group(1)
+	must(t, f.CreateUser(ctx, user(1), entry("directory.user.create")))
+	_, err := f.CreateGroup(ctx, g, nil, entry("directory.group.create"))
+	must(t, err)
+	must(t, db.Write(ctx, func(tx *sqldb.Tx) error {
+		const count = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) `
+		if _, err := tx.Exec(count+`INSERT INTO directory_users (id, user_name, user_key, external_id, display_name, display_key, active, version, created_at, updated_at)
+SELECT 'm' || i, 'm' || i, 'm' || i, '', '', '', 1, 1, 1, 1 FROM n`, directory.MaxMembers); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO directory_members (group_id, user_id) SELECT 'g01', id FROM directory_users WHERE id LIKE 'm%'`)
+		return err
+	}))
+	_, _, err = f.SaveGroup(ctx, change(g, g.GroupSpec, func(m *directory.Membership) { m.Add("u01") }))
+	check(t, "one more", true, isFault(err, directory.ErrTooManyMembers))
+	_, _, err = f.SaveGroup(ctx, change(g, g.GroupSpec, func(m *directory.Membership) {
+		m.Add("u01")
+		m.Remove("m7")
+	}))
+	must(t, err)
+}

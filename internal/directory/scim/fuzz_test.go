@@ -2,6 +2,7 @@ package scim
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"testing"
@@ -44,6 +45,18 @@ func size(t *testing.T, f directory.Filter, depth int) int {
 		t.Fatalf("compared with %q", f.Text)
 	}
 	return 1
+}
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1:7": "192.0.2.1", "[::ffff:192.0.2.1]:7": "192.0.2.1", "[2001:db8:1:2:3::4]:7": "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:7": "fe80::/64", "pipe": "",
+	} {
+		c := &call{Request: &http.Request{RemoteAddr: address}}
+		if got := c.network(); got != want {
+			t.Errorf("network of %s: %q, want %q", address, got, want)
+		}
+	}
 }
 
 func FuzzFilter(f *testing.F) {

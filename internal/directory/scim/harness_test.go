@@ -111,7 +111,7 @@ func open(t testing.TB, db *sqldb.DB) *server {
 		t.Fatal(err)
 	}
 	s.secret = secret
-	log := slog.New(slog.NewTextHandler(s.log, nil))
+	log := s.logger()
 	h := scim.New(scim.Config{
 		Directory: s.directory, Tokens: s.tokens, BaseURL: "https://mdm.example/scim/v2",
 		Now: s.clock, NewID: s.newID, Log: log,
@@ -122,6 +122,8 @@ func open(t testing.TB, db *sqldb.DB) *server {
 	t.Cleanup(s.http.Close)
 	return s
 }
+
+func (s *server) logger() *slog.Logger { return slog.New(slog.NewTextHandler(s.log, nil)) }
 
 // random gives octets that nobody could guess who does not know this file.
 type random struct{}

@@ -140,7 +140,8 @@ func (s *Store) Unended(ctx context.Context, limit int) ([]wipe.Order, error) {
 func (s *Store) Released(ctx context.Context, from, to time.Time) ([]device.ID, error) {
 	var ids []device.ID
 	err := s.db.Read(ctx).Model(&orderRow{}).Distinct("device_id").
-		Where("settled_at IS NULL AND held_until > ? AND held_until <= ?", from.UnixMicro(), to.UnixMicro()).
+		Where("settled_at IS NULL AND held_until > ? AND held_until <= ? OR counted_at > ? AND counted_at <= ? AND settled_at IS NULL AND held_until IS NULL",
+			from.UnixMicro(), to.UnixMicro(), from.UnixMicro(), to.UnixMicro()).
 		Order("device_id").Find(&ids).Error
 	return ids, sqldb.Fault(err)
 }

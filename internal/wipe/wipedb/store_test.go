@@ -175,8 +175,9 @@ func TestBacklog(t *testing.T) {
 			from, to time.Duration
 			want     []device.ID
 		}{
-			{0, time.Minute - time.Microsecond, nil},
-			{0, time.Minute, []device.ID{"device-10"}},
+			{8 * time.Second, 9 * time.Second, []device.ID{"device-9"}}, // never held: since it came to be
+			{20 * time.Second, time.Minute - time.Microsecond, nil},
+			{20 * time.Second, time.Minute, []device.ID{"device-10"}},
 			{time.Minute - time.Microsecond, time.Hour, []device.ID{"device-10"}},
 			{time.Minute, time.Hour, nil},
 		} {

@@ -96,6 +96,8 @@ const (
 	DeviceLock_DEVICE_LOCK_LOW         DeviceLock = 2
 	DeviceLock_DEVICE_LOCK_MEDIUM      DeviceLock = 3
 	DeviceLock_DEVICE_LOCK_HIGH        DeviceLock = 4
+	// There is one, and the phone does not tell how complex it is.
+	DeviceLock_DEVICE_LOCK_SET DeviceLock = 5
 )
 
 // Enum value maps for DeviceLock.
@@ -106,6 +108,7 @@ var (
 		2: "DEVICE_LOCK_LOW",
 		3: "DEVICE_LOCK_MEDIUM",
 		4: "DEVICE_LOCK_HIGH",
+		5: "DEVICE_LOCK_SET",
 	}
 	DeviceLock_value = map[string]int32{
 		"DEVICE_LOCK_UNSPECIFIED": 0,
@@ -113,6 +116,7 @@ var (
 		"DEVICE_LOCK_LOW":         2,
 		"DEVICE_LOCK_MEDIUM":      3,
 		"DEVICE_LOCK_HIGH":        4,
+		"DEVICE_LOCK_SET":         5,
 	}
 )
 
@@ -2696,14 +2700,15 @@ const file_mdm_appprotect_v1_app_proto_rawDesc = "" +
 	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10LEVEL_UNENROLLED\x10\x01\x12\x16\n" +
 	"\x12LEVEL_WORK_PROFILE\x10\x02\x12\x17\n" +
-	"\x13LEVEL_FULLY_MANAGED\x10\x03*\x82\x01\n" +
+	"\x13LEVEL_FULLY_MANAGED\x10\x03*\x97\x01\n" +
 	"\n" +
 	"DeviceLock\x12\x1b\n" +
 	"\x17DEVICE_LOCK_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10DEVICE_LOCK_NONE\x10\x01\x12\x13\n" +
 	"\x0fDEVICE_LOCK_LOW\x10\x02\x12\x16\n" +
 	"\x12DEVICE_LOCK_MEDIUM\x10\x03\x12\x14\n" +
-	"\x10DEVICE_LOCK_HIGH\x10\x04*e\n" +
+	"\x10DEVICE_LOCK_HIGH\x10\x04\x12\x13\n" +
+	"\x0fDEVICE_LOCK_SET\x10\x05*e\n" +
 	"\tIntegrity\x12\x19\n" +
 	"\x15INTEGRITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eINTEGRITY_NONE\x10\x01\x12\x13\n" +

@@ -71,7 +71,8 @@ type AppServiceClient interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name) or
+	// NAME_TAKEN (another account has had this person's name),
+	// TOO_MANY_REGISTRATIONS (of this person, 50) or
 	// SIGN_IN_UNAVAILABLE (the issuer does not answer: try again),
 	// RESOURCE_EXHAUSTED.
 	//
@@ -229,7 +230,8 @@ type AppServiceServer interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name) or
+	// NAME_TAKEN (another account has had this person's name),
+	// TOO_MANY_REGISTRATIONS (of this person, 50) or
 	// SIGN_IN_UNAVAILABLE (the issuer does not answer: try again),
 	// RESOURCE_EXHAUSTED.
 	//
