@@ -105,7 +105,7 @@ func (s *SDK) join(conn *grpc.ClientConn, in SignIn, known anchor) error {
 		if err == nil {
 			return s.admit(response, b, known)
 		}
-		if !answer.Final(err) || answer.Reason(err) == "SIGN_IN_UNAVAILABLE" {
+		if !answer.Final(err) {
 			return fmt.Errorf("the server did not answer: try again: %s", answer.Text(err))
 		}
 		if err := s.dropBeginning(); err != nil {

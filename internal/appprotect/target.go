@@ -69,7 +69,10 @@ func (t Target) reachesApp(s Subject) bool {
 func (a Audience) has(s Subject) bool {
 	name := strings.ToLower(s.User)
 	return a.Everyone || slices.ContainsFunc(a.Users, func(user string) bool { return strings.ToLower(user) == name }) ||
-		slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(s.Groups, g) })
+		slices.ContainsFunc(a.Groups, func(group string) bool {
+			// Directories do not tell "Sales" from "sales".
+			return slices.ContainsFunc(s.Groups, func(g string) bool { return strings.EqualFold(g, group) })
+		})
 }
 
 // canonical sorts what has no order.

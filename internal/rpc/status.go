@@ -103,6 +103,10 @@ var codeOfKind = [...]codes.Code{
 	fault.Refused:  codes.FailedPrecondition,
 }
 
+// aboutOthers are refusals because somebody else does not answer: the same call
+// is worth another try.
+var aboutOthers = map[string]bool{"ISSUER_UNAVAILABLE": true}
+
 // outcomeOf is the one place where errors become codes.
 func outcomeOf(err error) outcome {
 	if e, ok := errors.AsType[*edgeError](err); ok {
@@ -110,8 +114,11 @@ func outcomeOf(err error) outcome {
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind != fault.Internal && int(e.Kind) < len(codeOfKind) {
 		code := codeOfKind[e.Kind]
-		if e.Kind == fault.Denied && aboutTheCaller[e.Reason] {
+		switch {
+		case e.Kind == fault.Denied && aboutTheCaller[e.Reason]:
 			code = codes.Unauthenticated
+		case e.Kind == fault.Refused && aboutOthers[e.Reason]:
+			code = codes.Unavailable
 		}
 		return outcome{code: code, reason: e.Reason, message: e.Message, fields: e.Fields}
 	}

@@ -71,9 +71,9 @@ type AppServiceClient interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name),
-	// TOO_MANY_REGISTRATIONS (of this person, 50) or
-	// SIGN_IN_UNAVAILABLE (the issuer does not answer: try again),
+	// NAME_TAKEN (another account has had this person's name) or
+	// TOO_MANY_REGISTRATIONS (of this person, 50), UNAVAILABLE with reason
+	// ISSUER_UNAVAILABLE (the identity provider does not answer: try again),
 	// RESOURCE_EXHAUSTED.
 	//
 	// Caller: anyone with an ID token, over server-authenticated TLS.
@@ -230,9 +230,9 @@ type AppServiceServer interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name),
-	// TOO_MANY_REGISTRATIONS (of this person, 50) or
-	// SIGN_IN_UNAVAILABLE (the issuer does not answer: try again),
+	// NAME_TAKEN (another account has had this person's name) or
+	// TOO_MANY_REGISTRATIONS (of this person, 50), UNAVAILABLE with reason
+	// ISSUER_UNAVAILABLE (the identity provider does not answer: try again),
 	// RESOURCE_EXHAUSTED.
 	//
 	// Caller: anyone with an ID token, over server-authenticated TLS.
