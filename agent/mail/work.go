@@ -58,7 +58,10 @@ func openWork(o Options, opened *phone.OpenedApp) (*Work, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", serverFile, err)
 	}
-	return w, w.open()
+	if err := w.open(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // open opens the SDK.

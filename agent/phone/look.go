@@ -94,5 +94,5 @@ func (p Pin) lock() apprules.Lock {
 
 // number gives a word's number; zero for one that is none.
 func number[T ~uint8](words []string, word string) T {
-	return T(max(slices.Index(words, word), 0)) //nolint:gosec // a short list
+	return T(max(slices.Index(words, word), 0))
 }

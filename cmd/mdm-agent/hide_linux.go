@@ -14,7 +14,7 @@ func hideTyping(in io.Reader) (show func(), err error) {
 	if !ok {
 		return func() {}, nil
 	}
-	fd := int(file.Fd()) //nolint:gosec // a file's number is small
+	fd := int(file.Fd())
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return func() {}, nil //nolint:nilerr // it is no terminal

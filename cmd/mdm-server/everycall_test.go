@@ -22,7 +22,8 @@ import (
 // on both databases, and sees from the log that none was left out.
 func TestEveryCall(t *testing.T) {
 	dbtest.EachDSN(t, func(t *testing.T, dsn string) {
-		s := install(t, dsn, nil).start(t)
+		provider := provide(t)
+		s := install(t, dsn, trusting(provider)).start(t)
 		a := s.admin(t)
 		h := callTokensAndDevices(t, s, a)
 		callPolicies(t, a)
@@ -32,6 +33,7 @@ func TestEveryCall(t *testing.T) {
 		callRequests(t, s, a, b)
 		callGovernance(t, s, a, b)
 		callLeaving(t, s, a, h)
+		callApps(t, s, a, provider)
 
 		answered := make(map[string]bool)
 		for line := range strings.Lines(s.log.String()) {
@@ -43,7 +45,7 @@ func TestEveryCall(t *testing.T) {
 		for _, rules := range []map[string]bool{methods(deviceRules()), methods(adminRules())} {
 			for method := range rules {
 				// Watch ends with the enrolment, never with OK.
-				if !answered[method] && method != compliancev1.ComplianceService_Watch_FullMethodName {
+				if !answered[method] && !strings.HasSuffix(method, "/Watch") {
 					t.Errorf("%s was never called with success", method)
 				}
 			}

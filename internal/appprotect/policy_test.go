@@ -28,7 +28,7 @@ func TestReaches(t *testing.T) {
 		{"by name", func(_ *Target, s *Subject) { s.User, s.Groups = "bob", nil }, true},
 		{"by name in other letters", func(t *Target, s *Subject) { t.Include.Users, s.User, s.Groups = []string{"BoB"}, "boB", nil }, true},
 		{"excluded in other letters", func(t *Target, s *Subject) { s.User, t.Exclude.Users = "eve", []string{"Eve"} }, false},
-		{"a group in other letters", func(_ *Target, s *Subject) { s.Groups = []string{"Staff"} }, false},
+		{"a group in other letters", func(_ *Target, s *Subject) { s.Groups = []string{"Staff"} }, true},
 		{"not included", func(_ *Target, s *Subject) { s.Groups = []string{"guests"} }, false},
 		{"excluded by group", func(_ *Target, s *Subject) { s.Groups = []string{"staff", "interns"} }, false},
 		{"excluded by name, though named", func(t *Target, s *Subject) { s.User, t.Include.Users = "eve", []string{"eve"} }, false},

@@ -190,7 +190,9 @@ func (a *administrator) settle(ctx context.Context, other *administrator) error 
 			break
 		}
 		for _, one := range r.GetRequests() {
-			_, err := a.ask.RejectRequest(ctx, &wipev1.RejectRequestRequest{Id: one.GetId(), Reason: "chaos is over"})
+			_, err := retried(ctx, func() (*wipev1.RejectRequestResponse, error) {
+				return a.ask.RejectRequest(ctx, &wipev1.RejectRequestRequest{Id: one.GetId(), Reason: "chaos is over"})
+			})
 			if err != nil && reason(err) != "REQUEST_FINISHED" {
 				return err
 			}
@@ -199,14 +201,17 @@ func (a *administrator) settle(ctx context.Context, other *administrator) error 
 	if err := a.liftSome(ctx, 1<<20); err != nil {
 		return err
 	}
-	closing, err := a.ask.CloseBreaker(ctx, &wipev1.CloseBreakerRequest{RequestKey: newKey(), Reason: "chaos is over"})
+	last := &wipev1.CloseBreakerRequest{RequestKey: newKey(), Reason: "chaos is over"}
+	closing, err := retried(ctx, func() (*wipev1.CloseBreakerResponse, error) { return a.ask.CloseBreaker(ctx, last) })
 	if reason(err) == "BREAKER_CLOSED" {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, err = other.ask.ApproveRequest(ctx, &wipev1.ApproveRequestRequest{Id: closing.GetRequest().GetId()})
+	_, err = retried(ctx, func() (*wipev1.ApproveRequestResponse, error) {
+		return other.ask.ApproveRequest(ctx, &wipev1.ApproveRequestRequest{Id: closing.GetRequest().GetId()})
+	})
 	return err
 }
 
@@ -214,7 +219,9 @@ func (a *administrator) settle(ctx context.Context, other *administrator) error 
 func (a *administrator) orders(ctx context.Context) (all []*wipev1.Order, err error) {
 	token := ""
 	for {
-		r, err := a.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{PageSize: 1000, PageToken: token})
+		r, err := retried(ctx, func() (*wipev1.ListWipesResponse, error) {
+			return a.wipe.ListWipes(ctx, &wipev1.ListWipesRequest{PageSize: 1000, PageToken: token})
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -135,7 +135,9 @@ func (w *world) kept(ctx context.Context, byID map[string]*wipev1.Order) error {
 	var errs []error
 	for _, a := range w.admins {
 		for id := range a.requests {
-			r, err := a.ask.GetRequest(ctx, &wipev1.GetRequestRequest{Id: id})
+			r, err := retried(ctx, func() (*wipev1.GetRequestResponse, error) {
+				return a.ask.GetRequest(ctx, &wipev1.GetRequestRequest{Id: id})
+			})
 			if err != nil {
 				errs = append(errs, broken("request %s was acknowledged to %s and is lost: %v", id, a.name, err))
 				continue
@@ -182,7 +184,9 @@ func (w *world) record(ctx context.Context) ([]audit.Entry, error) {
 	c := ledger.NewChecker(w.heads...)
 	var entries []audit.Entry
 	for c.Size() < head.Size {
-		page, err := a.audit.ExportEntries(ctx, &auditv1.ExportEntriesRequest{After: c.Size(), TreeSize: head.Size, PageSize: 1000})
+		page, err := retried(ctx, func() (*auditv1.ExportEntriesResponse, error) {
+			return a.audit.ExportEntries(ctx, &auditv1.ExportEntriesRequest{After: c.Size(), TreeSize: head.Size, PageSize: 1000})
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -170,7 +170,7 @@ func (w *world) token(ctx context.Context, h *handset) (string, error) {
 	if h.mode != workProfileMode {
 		in.Mode = enrollv1.Mode_MODE_FULLY_MANAGED
 	}
-	r, err := w.admins[0].enroll.CreateToken(ctx, in)
+	r, err := retried(ctx, func() (*enrollv1.CreateTokenResponse, error) { return w.admins[0].enroll.CreateToken(ctx, in) })
 	return r.GetSecret(), err
 }
 
