@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -163,9 +164,16 @@ func (a *App) Copy(account Account, name string, to Peer) (Answer, error) {
 	if err != nil || !answer.Allowed {
 		return answer, err
 	}
-	return answer, a.o.Phone.SetClipboard(phone.Clip{
-		Text: text, Package: a.o.Package, Account: string(account), Managed: account == WorkAccount && to.Managed,
-	})
+	clip := phone.Clip{Text: text, Package: a.o.Package, Account: string(account)}
+	if account == WorkAccount && to.Managed {
+		// What is not for every app does not lie open where every app can look, and is
+		// gone with the account.
+		clip.Text, clip.Managed = "", true
+		if err := a.Work.Write(clipName, text); err != nil {
+			return answer, err
+		}
+	}
+	return answer, a.o.Phone.SetClipboard(clip)
 }
 
 // ErrClipboardEmpty is a clipboard with nothing on it.
@@ -180,6 +188,15 @@ func (a *App) Paste(account Account, name string) (Answer, error) {
 	}
 	if clip == (phone.Clip{}) {
 		return Answer{}, ErrClipboardEmpty
+	}
+	if clip.Managed && clip.Package == a.o.Package {
+		clip.Text, err = a.Work.Read(clipName)
+		if errors.Is(err, fs.ErrNotExist) { // it went with the account
+			err = ErrClipboardEmpty
+		}
+		if err != nil {
+			return Answer{}, err
+		}
 	}
 	answer, err := a.mayPaste(account, clip)
 	if err != nil || !answer.Allowed {

@@ -110,6 +110,12 @@ func TestClipboard(t *testing.T) {
 	if got := said(t, a, err); got != "allowed" {
 		t.Errorf("work to a managed app: %s", got)
 	}
+	if found := b.grep("1000 pieces"); found != nil {
+		t.Errorf("what is for managed apps lies open in %v", found)
+	}
+	if mails, err := b.List(WorkAccount); err != nil || len(mails) != 1 {
+		t.Errorf("work mails: %v, %v", mails, err)
+	}
 	a, err = b.Paste(PersonalAccount, "leak")
 	if got := said(t, a, err); got != "copy_blocked" {
 		t.Errorf("then pasted into the personal account: %s", got)
@@ -198,12 +204,22 @@ func TestShutGates(t *testing.T) {
 		t.Errorf("before there is an account: %s", got)
 	}
 	b.ready()
+	if _, err := b.Copy(WorkAccount, "offer", Peer{Package: "com.example.crm", Managed: true}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := b.Work.SDK().SignOut(); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := b.Paste(PersonalAccount, "leak"); !isShut(err, "not_registered") {
+		t.Errorf("pasted what went with the account: %v", err)
 	}
 	a, err = b.Gate(WorkAccount, "print", Peer{})
 	if got := said(t, a, err); got != "no_policy" {
 		t.Errorf("after its end: %s", got)
 	}
 	b.expect(appsdk.EventLaunch, "block not_registered")
+	b.ready()
+	if _, err := b.Paste(PersonalAccount, "leak"); !errors.Is(err, ErrClipboardEmpty) {
+		t.Errorf("pasted what went with the account before: %v", err)
+	}
 }

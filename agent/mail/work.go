@@ -17,6 +17,8 @@ const (
 	serverFile = "server.json"
 	// sdkAccount names the account's keys.
 	sdkAccount = "work"
+	// clipName is the file of what was copied for managed apps; no mail has that name.
+	clipName = ".clipboard"
 )
 
 // Server is where a work account signs in.
@@ -147,6 +149,11 @@ func (w *Work) List() ([]Mail, error) {
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
+	return w.mails()
+}
+
+// mails lists the mails; appsdk.ErrShut while the account is shut.
+func (w *Work) mails() ([]Mail, error) {
 	files, err := w.sdk.Files()
 	if err != nil {
 		return nil, err
@@ -157,7 +164,9 @@ func (w *Work) List() ([]Mail, error) {
 	}
 	mails := make([]Mail, 0, listing.Len())
 	for i := range listing.Len() {
-		mails = append(mails, Mail{Name: listing.At(i).Name, Size: listing.At(i).Size})
+		if at := listing.At(i); at.Name != clipName {
+			mails = append(mails, Mail{Name: at.Name, Size: at.Size})
+		}
 	}
 	return mails, nil
 }
@@ -193,13 +202,6 @@ func (w *Work) Count() (int, error) {
 	if w.sdk == nil {
 		return 0, appsdk.ErrShut
 	}
-	files, err := w.sdk.Files()
-	if err != nil {
-		return 0, err
-	}
-	listing, err := files.List()
-	if err != nil {
-		return 0, err
-	}
-	return listing.Len(), nil
+	mails, err := w.mails()
+	return len(mails), err
 }

@@ -84,6 +84,10 @@ func Open(dir string, o Options) (*Phone, error) {
 		_ = root.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
+	if err := p.shift(); err != nil {
+		_ = root.Close()
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
 	p.seen = p.settingsFile()
 	return p, nil
 }

@@ -41,6 +41,9 @@ type Settings struct {
 	// Unsynced counts, by app of the work profile, the changes that its server
 	// does not have yet; none are left out.
 	Unsynced map[string]uint32 `json:"unsynced,omitempty"`
+	// Clock is how the phone's clocks stand beside those of the computer that it is
+	// played on.
+	Clock Clock `json:"clock,omitzero"`
 	// Guard is how far the phone can be trusted, as an app sees it.
 	Guard Guard `json:"guard"`
 }
@@ -119,7 +122,9 @@ var setters = map[string]func(*Settings, string) error{
 		s.SecurityPatch = v
 		return nil
 	},
-	"busy": func(s *Settings, v string) error { return truth(&s.Busy, v) },
+	"busy":        func(s *Settings, v string) error { return truth(&s.Busy, v) },
+	"clock.off":   func(s *Settings, v string) error { return span(&s.Clock.Off, v, -mostOff) },
+	"time.passed": func(s *Settings, v string) error { return span(&s.Clock.Passed, v, 0) },
 	workLocked: func(_ *Settings, v string) error { // it is no setting: see Set and WorkLock
 		if v != "false" {
 			return errors.New("want false: the person opens the work side with the work PIN, and does not lock it")

@@ -66,7 +66,7 @@ func (p *program) withApp(fn func(*mail.App) error) error {
 		return err
 	}
 	defer d.Close()
-	a, err := mail.Open(mail.Options{Phone: d, Package: p.app.pkg, Now: p.env.now, Log: p})
+	a, err := mail.Open(mail.Options{Phone: d, Package: p.app.pkg, Now: d.Now, Log: p})
 	if err != nil {
 		return err
 	}

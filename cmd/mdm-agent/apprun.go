@@ -62,7 +62,7 @@ func (p *program) stay(ctx context.Context) error {
 	}
 	defer d.Close()
 	rings := make(bell, 1)
-	a, err := mail.Open(mail.Options{Phone: d, Package: p.app.pkg, Now: p.env.now, Log: p, Events: rings})
+	a, err := mail.Open(mail.Options{Phone: d, Package: p.app.pkg, Now: d.Now, Log: p, Events: rings})
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (p *program) agent(create bool, fn func(*phone.Phone, *agent.Agent) error) 
 		return err
 	}
 	defer release()
-	return fn(d, agent.New(d, agent.Options{Now: p.env.now, Log: p.log()}))
+	return fn(d, agent.New(d, agent.Options{Now: d.Now, Log: p.log()}))
 }
 
 // explain adds to an error what a person can do about it.

@@ -116,7 +116,7 @@ whether the work side is locked, its wipes, and a digest of the files on each si
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(v)
 			}
-			return v.print(p.env.stdout, p.env.now())
+			return v.print(p.env.stdout, d.Now())
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", output, "text or json")

@@ -36,6 +36,9 @@ func tell(ctx context.Context, args []string) (err error) {
 	s := &story{ctx: ctx, bin: bin, dir: dir, began: time.Now()}
 	defer func() {
 		s.stopAll()
+		if s.provider != nil {
+			_ = s.provider.Close()
+		}
 		if err != nil {
 			s.showLogs()
 		}
@@ -43,6 +46,7 @@ func tell(ctx context.Context, args []string) (err error) {
 	}()
 	for _, chapter := range []func() error{
 		s.startServer, s.enrollPhone, s.pushPolicy, s.judge, s.takeBack, s.aftermath,
+		s.unenrolled, s.addAccount, s.gates, s.guess, s.offline, s.takeAccount, s.abandoned,
 	} {
 		if err := chapter(); err != nil {
 			return err
@@ -55,6 +59,9 @@ func tell(ctx context.Context, args []string) (err error) {
 // startServer starts mdm-server in an empty folder.
 func (s *story) startServer() error {
 	s.chapter("A server starts in an empty folder: SQLite, its own certificate authority")
+	if err := s.provide(); err != nil {
+		return err
+	}
 	if err := s.serve("127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		return err
 	}

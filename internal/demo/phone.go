@@ -24,7 +24,10 @@ func (d sum) short() string { return hex.EncodeToString(d.hash[:6]) }
 
 // digest reads every file under dir, in name order. It is written here, apart
 // from the agent's own, so that the agent is not its own witness.
-func digest(dir string) (sum, error) {
+func digest(dir string) (sum, error) { return digestBut(dir, "") }
+
+// digestBut leaves folders of that name out.
+func digestBut(dir, but string) (sum, error) {
 	var d sum
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -41,6 +44,9 @@ func digest(dir string) (sum, error) {
 		}
 		fmt.Fprintf(h, "%q %v\n", name, info.Mode())
 		if entry.IsDir() {
+			if but != "" && entry.Name() == but {
+				return filepath.SkipDir
+			}
 			return nil
 		}
 		data, err := os.ReadFile(path)

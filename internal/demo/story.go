@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ringfence/internal/signin/signintest"
 )
 
 // story is the state the chapters share.
@@ -29,6 +31,10 @@ type story struct {
 	personal   sum // the personal side before anything happened
 
 	running map[string]*process
+
+	provider *signintest.Provider // where the company's people sign in
+	own      sum                  // everything of Erin's on her own phone
+	printed  string               // what the last program that failed had printed
 }
 
 // process is a program in the background.
@@ -150,6 +156,7 @@ func (s *story) output(env []string, program string, args ...string) (string, er
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
+		s.printed = stdout.String()
 		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil

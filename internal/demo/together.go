@@ -11,6 +11,7 @@ import (
 func (s *story) serve(device, admin string) (err error) {
 	if err := s.launch("server", "mdm-server", "--data", s.path("server"),
 		"--device-listen", device, "--admin-listen", admin, "--ops-listen", "127.0.0.1:0",
+		"--oidc-issuer", s.provider.Issuer()+",client-id="+mailClient, "--oidc-allow-http-loopback",
 		"--check-in-interval", "30s"); err != nil {
 		return err
 	}
@@ -46,6 +47,22 @@ func (s *story) appointBob() error {
 // request is what mdmctl says of a request.
 type request struct {
 	ID, State, CreatedBy, DecidedBy string
+}
+
+// approveWaiting has bob approve what waits.
+func (s *story) approveWaiting() error {
+	var list struct{ Items []request }
+	if err := s.ctlJSON(&list, "get", "requests", "--state", "waiting"); err != nil {
+		return err
+	}
+	for _, r := range list.Items {
+		out, err := s.output(nil, "mdmctl", "--config", s.bob, "approve", "request", r.ID, "--comment", "I know", "--yes")
+		if err != nil {
+			return err
+		}
+		s.quote(out)
+	}
+	return nil
 }
 
 // orderTogether has one person ask for the wipe and another approve it.
