@@ -171,14 +171,21 @@ func TestAppDay(t *testing.T) {
 		t.Errorf("copy -o json: %+v", answer)
 	}
 	var v struct {
-		App           struct{ Package string }
-		Account       struct{ User, Server string }
+		App     struct{ Package string }
+		Account struct {
+			User, Server, Registration, PolicyRevision string
+			Epoch                                      int
+			Lease                                      struct{ Number int }
+		}
 		Decision      struct{ Outcome string }
 		Configuration map[string][]string
 		WorkMails     int
 	}
 	if err := json.Unmarshal([]byte(s.says(exitOK, "", "show", "-o", "json")), &v); err != nil {
 		t.Fatal(err)
+	}
+	if a := v.Account; a.Registration == "" || a.Epoch != 1 || len(a.PolicyRevision) != 64 || a.Lease.Number == 0 {
+		t.Errorf("show -o json: %+v", a)
 	}
 	if v.Account.User != appsdktest.User || v.Account.Server != s.server.addr || v.Decision.Outcome != "proceed" || v.WorkMails != 2 ||
 		v.Configuration["signature"][0] != "Acme" {

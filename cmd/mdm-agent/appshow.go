@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +34,47 @@ type accountView struct {
 	Registered bool   `json:"registered"`
 	User       string `json:"user,omitempty"`
 	// DeviceTag says that registrations are on one phone.
-	DeviceTag string `json:"deviceTag,omitempty"`
+	DeviceTag      string `json:"deviceTag,omitempty"`
+	Registration   string `json:"registration,omitempty"`
+	Epoch          int64  `json:"epoch,omitempty"`
+	PolicyRevision string `json:"policyRevision,omitempty"`
+	// Lease is nil without one.
+	Lease *appLeaseView `json:"lease,omitempty"`
+}
+
+// appLeaseView is how long the account may go on without its server.
+type appLeaseView struct {
+	Number            int64     `json:"number"`
+	IssuedAt          time.Time `json:"issuedAt"`
+	BlockAfterSeconds int64     `json:"blockAfterSeconds,omitempty"`
+	WipeAfterSeconds  int64     `json:"wipeAfterSeconds,omitempty"`
+	SilentSeconds     int64     `json:"silentSeconds"`
+}
+
+func accountViewOf(server string, sdk *appsdk.SDK) *accountView {
+	status := sdk.Status()
+	v := &accountView{
+		Server: server, Registered: sdk.Registered(), User: sdk.User(), DeviceTag: sdk.DeviceTag(),
+		Registration: status.RegistrationID, Epoch: status.Epoch, PolicyRevision: status.PolicyRevision,
+	}
+	if status.LeaseNumber > 0 {
+		v.Lease = &appLeaseView{
+			Number: status.LeaseNumber, IssuedAt: time.Unix(status.LeaseIssuedUnix, 0).UTC(),
+			BlockAfterSeconds: status.BlockAfterSeconds, WipeAfterSeconds: status.WipeAfterSeconds, SilentSeconds: status.SilentSeconds,
+		}
+	}
+	return v
+}
+
+func (l *appLeaseView) line() string {
+	say := func(seconds int64) string {
+		if seconds == 0 {
+			return "never"
+		}
+		return (time.Duration(seconds) * time.Second).String()
+	}
+	return fmt.Sprintf("number %d of %s: shuts after %s, wipes after %s; silent for %s", l.Number, day(l.IssuedAt),
+		say(l.BlockAfterSeconds), say(l.WipeAfterSeconds), time.Duration(l.SilentSeconds)*time.Second)
 }
 
 func (p *program) appShowCommand() *cobra.Command {
@@ -67,7 +109,7 @@ func lookAtApp(a *mail.App) (appView, error) {
 	if sdk == nil {
 		return v, nil
 	}
-	v.Account = &accountView{Server: a.Work.Server().Address, Registered: sdk.Registered(), User: sdk.User(), DeviceTag: sdk.DeviceTag()}
+	v.Account = accountViewOf(a.Work.Server().Address, sdk)
 	v.Configuration = configurationOf(sdk.Configuration())
 	if opens(d) {
 		n, err := a.Work.Count()
@@ -110,8 +152,13 @@ func (v appView) print(p *program) {
 		to.line("none", "add it with \"mdm-agent app sign-in\"")
 	case v.Account.Registered:
 		to.line("registered", "%s at %s", v.Account.User, v.Account.Server)
+		to.line("registration", "%s, epoch %d", v.Account.Registration, v.Account.Epoch)
 	default:
 		to.line("registered", "no; it was at %s", v.Account.Server)
+	}
+	if v.Account != nil && v.Account.Lease != nil {
+		to.line("policy", "revision %.12s", v.Account.PolicyRevision)
+		to.line("lease", "%s", v.Account.Lease.line())
 	}
 	to.line("stands", "%s", v.Decision.line())
 	for _, f := range v.Decision.Findings {

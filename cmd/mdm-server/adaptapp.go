@@ -10,6 +10,7 @@ import (
 
 	"ringfence/internal/appprotect"
 	"ringfence/internal/apprules"
+	"ringfence/internal/bell"
 	"ringfence/internal/device"
 	"ringfence/internal/directory"
 	"ringfence/internal/enroll"
@@ -187,6 +188,16 @@ func factsOfApp(s appprotect.Standing) wipe.Facts {
 		f.LastContact = r.RegisteredAt
 	}
 	return f
+}
+
+// bells ring whoever has the id: those of devices and of registrations never
+// meet.
+type bells []*bell.Bell
+
+func (all bells) Ring(id device.ID) {
+	for _, b := range all {
+		b.Ring(id)
+	}
 }
 
 // endsForWipe lets wipe end what a wipe has emptied.

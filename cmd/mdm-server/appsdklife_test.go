@@ -137,12 +137,13 @@ func TestSDKOffline(t *testing.T) {
 // the roots.
 func (a *admin) tells(t *testing.T, id string, cause appprotectv1.SelfWipeCause) {
 	t.Helper()
-	r := a.registration(t, id).GetRegistration()
+	res := a.registration(t, id)
+	r, chain := res.GetRegistration(), res.GetSelfWipeChain()
 	w, m := r.GetSelfWipe(), new(appprotectv1.SelfWipe)
-	if err := proto.Unmarshal(w.GetContent(), m); err != nil || len(r.GetSelfWipeChain()) == 0 {
+	if err := proto.Unmarshal(w.GetContent(), m); err != nil || len(chain) < 2 {
 		t.Fatalf("it says %v: %v", w, err)
 	}
-	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(r.GetSelfWipeChain()[0]))
+	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(chain[0]))
 	digest := sha256.Sum256(w.GetContent())
 	if key, ok := leaf.PublicKey.(*ecdsa.PublicKey); !ok || !ecdsa.VerifyASN1(key, digest[:], w.GetSignature()) {
 		t.Error("its signature does not hold")

@@ -191,7 +191,7 @@ func (p *parts) keepHouse(ctx context.Context) {
 	defer flush.Stop()
 	defer sweep.Stop()
 	defer head.Stop()
-	p.sweep(ctx)
+	behind := p.sweep(ctx)
 	p.sweepOrders(ctx)
 	for {
 		select {
@@ -199,8 +199,12 @@ func (p *parts) keepHouse(ctx context.Context) {
 			p.flush(ctx)
 		case <-orders.C:
 			p.sweepOrders(ctx)
+			// A change of a policy is due for every registration.
+			if behind {
+				behind = p.sweepApps(ctx)
+			}
 		case <-sweep.C:
-			p.sweep(ctx)
+			behind = p.sweep(ctx)
 		case <-head.C:
 			p.signHead(ctx)
 		case <-ctx.Done():
@@ -229,11 +233,17 @@ func (p *parts) signHead(ctx context.Context) {
 	p.note(ctx, "sign the audit record", err)
 }
 
-func (p *parts) sweep(ctx context.Context) {
+// sweep reports whether registrations of apps are left to look after.
+func (p *parts) sweep(ctx context.Context) (behind bool) {
 	p.note(ctx, "sweep enrolments", p.enroll.Sweep(ctx))
 	p.note(ctx, "sweep verdicts", p.compliance.Sweep(ctx))
-	_, err := p.apps.Sweep(ctx)
+	return p.sweepApps(ctx)
+}
+
+func (p *parts) sweepApps(ctx context.Context) (behind bool) {
+	swept, err := p.apps.Sweep(ctx)
 	p.note(ctx, "sweep registrations", err)
+	return err == nil && swept.More
 }
 
 func (p *parts) sweepOrders(ctx context.Context) {

@@ -53,9 +53,11 @@ type parts struct {
 	registry  *prometheus.Registry
 	db        *sqldb.DB
 	authority *pki.Authority
-	bell      *bell.Bell
-	record    *auditdb.Store
-	heads     *auditdb.Signer
+	// bell wakes phones, appBell registrations of apps: what rings all of the one
+	// must not call in all of the other.
+	bell, appBell *bell.Bell
+	record        *auditdb.Store
+	heads         *auditdb.Signer
 	// installation names this installation to others: the record's name.
 	installation string
 
@@ -98,7 +100,7 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	p := &parts{
 		signIn: signIn,
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
-		db: db, authority: authority, bell: new(bell.Bell), record: record, heads: heads,
+		db: db, authority: authority, bell: new(bell.Bell), appBell: new(bell.Bell), record: record, heads: heads,
 		installation: key.Signer.Name(),
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -160,7 +162,7 @@ func (p *parts) slices() {
 		People:      peopleForWipe{p.enroll},
 		Enrollments: endsForWipe{enrollmentsForWipe{p.enroll}, p.apps},
 		Signer:      wiperpc.NewSigner(p.authority),
-		Bell:        p.bell,
+		Bell:        bells{p.bell, p.appBell},
 		Now:         p.now,
 		NewID:       newID,
 	})
@@ -184,7 +186,7 @@ func (p *parts) accounts() {
 		Orders:    ordersForApps{p},
 		Authority: appAuthority{enrollAuthority{p.authority}},
 		Leases:    appprotectrpc.NewLeaseSigner(p.authority),
-		Bell:      p.bell,
+		Bell:      p.appBell,
 		Now:       p.now,
 		NewID:     newID,
 		Random:    rand.Reader,
@@ -229,17 +231,17 @@ func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 		return nil, err
 	}
 	enrollv1.RegisterEnrollmentServiceServer(server, enrollrpc.NewDeviceServer(p.enroll))
-	compliancev1.RegisterComplianceServiceServer(server, compliancerpc.NewDeviceServer(compliancerpc.Config{Service: p.compliance, Watch: p.watch()}))
+	compliancev1.RegisterComplianceServiceServer(server, compliancerpc.NewDeviceServer(compliancerpc.Config{Service: p.compliance, Watch: p.watch(p.bell)}))
 	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
 	wipev1.RegisterCompanyDeviceServiceServer(server, wiperpc.NewCompanyDeviceServer(p.wipe))
-	appprotectv1.RegisterAppServiceServer(server, appprotectrpc.NewDeviceServer(p.apps, p.signedBy, p.watch()))
+	appprotectv1.RegisterAppServiceServer(server, appprotectrpc.NewDeviceServer(p.apps, p.signedBy, p.watch(p.appBell)))
 	return server, rpc.CheckRules(deviceRules(), server)
 }
 
-// watch is how the streams of every slice listen.
-func (p *parts) watch() bell.Watch {
+// watch is how the streams of a slice listen.
+func (p *parts) watch(b *bell.Bell) bell.Watch {
 	return bell.Watch{
-		Bell: p.bell, Tick: p.config.WatchTick, Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
+		Bell: b, Tick: p.config.WatchTick, Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
 	}
 }
 

@@ -14,9 +14,11 @@ import (
 const (
 	// challengeSize is how many bytes a challenge has.
 	challengeSize = 32
-	// maxChallenges bounds the unused challenges of one package. Strangers may
-	// ask for them.
-	maxChallenges = 10_000
+	// maxChallenges bounds the unused challenges of all packages together: some
+	// 3 MB. Strangers may ask for them, and who asks for more only makes the
+	// oldest lapse early. To refuse them instead would let two strangers keep
+	// everybody from registering.
+	maxChallenges = 20_000
 )
 
 // Begun is what a registration goes on with.
@@ -30,7 +32,7 @@ type Begun struct {
 
 // Begin gives a challenge for a Register of an app of this package.
 //
-// Errors: Invalid (the package), [ErrSignInOff], [ErrTooManyChallenges].
+// Errors: Invalid (the package), [ErrSignInOff].
 func (s *Service) Begin(ctx context.Context, pkg string) (Begun, error) {
 	issuers := s.c.SignIns.Issuers()
 	switch {

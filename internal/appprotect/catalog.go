@@ -91,7 +91,7 @@ type snapshot struct {
 	generation uint64
 	policies   []Named
 	apps       map[string]*KnownApp
-	// users and groups are those that any policy speaks of.
+	// users and groups are those that any policy speaks of, folded.
 	users, groups map[string]struct{}
 
 	mu      sync.RWMutex // guards rulings
@@ -127,10 +127,10 @@ func newSnapshot(policies []Policy, apps []KnownApp, generation uint64) *snapsho
 		s.policies = append(s.policies, Named{Name: p.Name, Revision: p.Revision, Spec: p.Spec})
 		for _, a := range []Audience{p.Spec.Target.Include, p.Spec.Target.Exclude} {
 			for _, name := range a.Users {
-				s.users[name] = struct{}{}
+				s.users[folded(name)] = struct{}{}
 			}
 			for _, name := range a.Groups {
-				s.groups[name] = struct{}{}
+				s.groups[folded(name)] = struct{}{}
 			}
 		}
 	}
@@ -177,16 +177,21 @@ func (s *snapshot) rule(who Subject) *ruling {
 
 func (s *snapshot) classOf(who Subject) class {
 	c := class{pkg: who.Package, signer: who.SignerSHA256, level: who.Level}
-	if _, named := s.users[who.User]; named {
-		c.user = who.User
+	if name := folded(who.User); isIn(s.users, name) {
+		c.user = name
 	}
 	var groups []string
 	for _, g := range who.Groups {
-		if _, named := s.groups[g]; named {
-			groups = append(groups, g)
+		if name := folded(g); isIn(s.groups, name) {
+			groups = append(groups, name)
 		}
 	}
 	// No name of a group holds a control character: see Spec.Validate.
 	c.groups = strings.Join(sortedSet(groups), "\x00")
 	return c
+}
+
+func isIn(set map[string]struct{}, name string) bool {
+	_, is := set[name]
+	return is
 }

@@ -27,7 +27,7 @@ func someOf[T any](t *rapid.T, label string, all ...T) []T {
 func someAudience(t *rapid.T, label string) Audience {
 	return Audience{
 		Everyone: rapid.IntRange(0, 3).Draw(t, label) == 0,
-		Users:    someOf(t, label+" users", "ada", "bob"), Groups: someOf(t, label+" groups", "staff", "guests"),
+		Users:    someOf(t, label+" users", "ada", "Bob"), Groups: someOf(t, label+" groups", "Staff", "guests"),
 	}
 }
 
@@ -58,7 +58,7 @@ func TestRulingsAreShared(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "questions") {
 			who := Subject{
-				User: rapid.SampledFrom([]string{"ada", "bob", "eve"}).Draw(t, "user"), Groups: someOf(t, "of groups", "staff", "guests", "others"),
+				User: rapid.SampledFrom([]string{"ada", "bob", "ADA", "eve"}).Draw(t, "user"), Groups: someOf(t, "of groups", "staff", "STAFF", "Guests", "others"),
 				Package:      rapid.SampledFrom([]string{mailApp, notesApp}).Draw(t, "package"),
 				SignerSHA256: rapid.SampledFrom([]string{signer, otherSigner}).Draw(t, "signer"),
 				Level:        rapid.SampledFrom(levels).Draw(t, "level"),

@@ -200,17 +200,13 @@ func (f *fake) SaveChallenge(_ context.Context, c Challenge, now time.Time, most
 	if err != nil {
 		return err
 	}
-	waiting := 0
 	for hash, each := range f.challenges {
-		switch {
-		case each.ExpiresAt.Before(now):
+		if each.ExpiresAt.Before(now) {
 			delete(f.challenges, hash)
-		case each.Package == c.Package:
-			waiting++
 		}
 	}
-	if waiting >= most {
-		return ErrTooManyChallenges
+	if len(f.challenges) >= most {
+		f.t.Errorf("%d challenges, at most %d", len(f.challenges), most)
 	}
 	f.challenges[c.Hash] = &fakeChallenge{Challenge: c}
 	return nil
@@ -244,6 +240,12 @@ func (f *fake) Open(_ context.Context, o Opening) error {
 	}
 	c.used = true
 	f.byID[r.ID] = r
+	for id, other := range f.byID {
+		if other.Person.Issuer == r.Person.Issuer && other.Person.Subject == r.Person.Subject {
+			other.Person.Name = r.Person.Name
+			f.byID[id] = other
+		}
+	}
 	f.names[r.Person.Name] = [2]string{r.Person.Issuer, r.Person.Subject}
 	f.certs = append(f.certs, o.Certificate)
 	delete(f.states, r.ID)
@@ -381,7 +383,7 @@ func (f *fake) List(_ context.Context, q Query) ([]Standing, error) {
 	defer done()
 	var found []Standing
 	for _, id := range slices.Sorted(maps.Keys(f.byID)) {
-		if r := f.byID[id]; q.User == "" || r.Person.Name == q.User {
+		if r := f.byID[id]; q.User == "" || f.names[q.User] == [2]string{r.Person.Issuer, r.Person.Subject} {
 			found = append(found, Standing{r, f.states[id]})
 		}
 	}
@@ -391,14 +393,23 @@ func (f *fake) List(_ context.Context, q Query) ([]Standing, error) {
 func (f *fake) Select(_ context.Context, user string, limit int) ([]Registration, error) {
 	done, err := f.enter("Select")
 	defer done()
-	var found []Registration
+	return f.ofAccount(f.names[user][0], f.names[user][1], limit), err
+}
+
+func (f *fake) OfAccount(_ context.Context, issuer, subject string, limit int) ([]Registration, error) {
+	done, err := f.enter("OfAccount")
+	defer done()
+	return f.ofAccount(issuer, subject, limit), err
+}
+
+func (f *fake) ofAccount(issuer, subject string, limit int) (found []Registration) {
 	for _, r := range f.byID {
-		if r.Lasts() && r.Person.Name == user {
+		if r.Lasts() && r.Person.Issuer == issuer && r.Person.Subject == subject {
 			found = append(found, r)
 		}
 	}
 	slices.SortFunc(found, func(a, b Registration) int { return cmp.Compare(a.ID, b.ID) })
-	return found[:min(limit, len(found))], err
+	return found[:min(limit, len(found))]
 }
 
 func (f *fake) ByIDs(_ context.Context, ids []device.ID) ([]Registration, error) {

@@ -12,19 +12,26 @@ import (
 	"ringfence/internal/device"
 )
 
-// personsTimeout bounds what a change in the directory waits for here.
-const personsTimeout = 30 * time.Second
+const (
+	// personsTimeout bounds what a change in the directory waits for here.
+	personsTimeout = 30 * time.Second
+	// personsAtOnce is how many persons such a change waits for: a group may have
+	// a hundred thousand. personsPerSweep is how many of the others one Sweep
+	// sees to.
+	personsAtOnce, personsPerSweep = 100, 1000
+)
 
 // PersonsChanged judges the registrations of persons anew, because the directory
 // says otherwise of them than before, and rings them. It cannot fail: a report
-// sees the change anyhow, and what is left undone the next Sweep does.
+// sees the change anyhow, and what is left undone, of many persons most, the next
+// Sweeps do.
 func (s *Service) PersonsChanged(ctx context.Context, names []string) {
 	// Also if who changed the directory hangs up now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), personsTimeout)
 	defer cancel()
-	for _, name := range names {
+	for i, name := range names {
 		name = strings.ToLower(name)
-		if s.personChanged(ctx, name, &sweep{}) != nil {
+		if i >= personsAtOnce || s.personChanged(ctx, name, &sweep{}) != nil {
 			s.owed.add(name)
 		}
 	}
@@ -48,9 +55,11 @@ func (s *Service) personChanged(ctx context.Context, name string, w *sweep) erro
 	return errors.Join(w.errs...)
 }
 
-// sweepPersons does what PersonsChanged could not.
-func (s *Service) sweepPersons(ctx context.Context, w *sweep) {
-	for _, name := range s.owed.take() {
+// sweepPersons does a part of what PersonsChanged could not, and reports whether
+// more of it is left.
+func (s *Service) sweepPersons(ctx context.Context, w *sweep) (more bool) {
+	names, more := s.owed.take(personsPerSweep)
+	for _, name := range names {
 		own := &sweep{}
 		if err := s.personChanged(ctx, name, own); err != nil {
 			s.owed.add(name)
@@ -60,6 +69,7 @@ func (s *Service) sweepPersons(ctx context.Context, w *sweep) {
 		w.swept.Turned += own.swept.Turned
 		w.swept.Ordered += own.swept.Ordered
 	}
+	return more
 }
 
 // owed are the persons whose change is still to be seen to.
@@ -74,11 +84,14 @@ func (o *owed) add(name string) {
 	o.names[name] = struct{}{}
 }
 
-// take empties it and gives what was in it.
-func (o *owed) take() []string {
+// take takes out at most so many names, and reports whether there are more.
+func (o *owed) take(most int) (names []string, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	names := slices.Sorted(maps.Keys(o.names))
-	clear(o.names)
-	return names
+	names = slices.Sorted(maps.Keys(o.names))
+	names = names[:min(most, len(names))]
+	for _, name := range names {
+		delete(o.names, name)
+	}
+	return names, len(o.names) > 0
 }

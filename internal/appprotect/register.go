@@ -90,8 +90,8 @@ func (r *RegisterRequest) digest() Digest {
 // refused changes nothing, and its challenge stays unused.
 //
 // Errors: Invalid (with the field), Denied SIGN_IN_REFUSED, [ErrChallenge],
-// [ErrAppNotAllowed], [ErrPersonDisabled], [ErrNameTaken], [ErrKeyReused],
-// [ErrMoved], and what SignIns says of an issuer that does not answer.
+// [ErrAppNotAllowed], [ErrPersonDisabled], [ErrNameTaken], [ErrTooMany],
+// [ErrKeyReused], [ErrMoved], and what SignIns says of an issuer that does not answer.
 func (s *Service) Register(ctx context.Context, r RegisterRequest) (Admission, error) {
 	if err := r.check(); err != nil {
 		return Admission{}, err
@@ -183,16 +183,7 @@ func (s *Service) admit(ctx context.Context, a *arrival) error {
 // lets through.
 const MaxLive = 50
 
-// hasRoom refuses one registration more than a person may have.
-func (s *Service) hasRoom(ctx context.Context, p Person) error {
-	theirs, err := s.c.Registrations.Select(ctx, p.Name, MaxLive)
-	if err == nil && len(theirs) >= MaxLive {
-		err = ErrTooMany
-	}
-	return err
-}
-
-// open stores the epoch. Everything that can be refused was, before the one
+// open stores the epoch. Everything that can be refused is, before the one
 // write.
 func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
 	before, err := s.c.Registrations.Find(ctx, a.person.Issuer, a.person.Subject, a.Tag, a.Package)
@@ -202,10 +193,12 @@ func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
 	if err != nil {
 		return Admission{}, err
 	}
-	if before.Epoch == 0 {
-		if err := s.hasRoom(ctx, a.person); err != nil {
-			return Admission{}, err
-		}
+	theirs, err := s.c.Registrations.OfAccount(ctx, a.person.Issuer, a.person.Subject, MaxLive)
+	switch {
+	case err != nil:
+		return Admission{}, err
+	case len(theirs) >= MaxLive && (before.Epoch == 0 || !before.Lasts()):
+		return Admission{}, ErrTooMany
 	}
 	now := s.clock()
 	r := a.registration(&before, now)
@@ -229,7 +222,20 @@ func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
 	if before.Epoch > 0 {
 		s.ended(ctx, &before, EndRegistered)
 	}
+	s.renamed(ctx, theirs, a.person.Name)
 	return s.admission(&r, &certificate), nil
+}
+
+// renamed judges a person's other registrations anew if the sign-in has given
+// the person another name: policies and the directory know people by name.
+func (s *Service) renamed(ctx context.Context, others []Registration, name string) {
+	was := slices.DeleteFunc(others, func(r Registration) bool { return r.Person.Name == name })
+	for i := range was {
+		s.forget(was[i].ID)
+	}
+	if len(was) > 0 {
+		s.PersonsChanged(ctx, []string{name})
+	}
 }
 
 // registration is the new epoch.

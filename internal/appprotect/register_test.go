@@ -2,7 +2,6 @@ package appprotect
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -39,9 +38,6 @@ func TestBegin(t *testing.T) {
 	}
 	_, err = w.s.Begin(t.Context(), "mail")
 	wantInvalid(t, err, "package")
-	w.store.fail("SaveChallenge", ErrTooManyChallenges)
-	_, err = w.s.Begin(t.Context(), mailApp)
-	wantFault(t, err, ErrTooManyChallenges)
 	w.issuers = nil
 	_, err = w.s.Begin(t.Context(), mailApp)
 	wantFault(t, err, ErrSignInOff)
@@ -458,8 +454,9 @@ func TestIdentify(t *testing.T) {
 	})
 }
 
-// TestRegisterTooOften: a person has so many registrations and no more; what ends
-// makes room, and registering again needs none.
+// TestRegisterTooOften: a person has so many registrations and no more, whatever
+// the name is by now; what ends makes room, and registering again needs some
+// only where the one before has ended.
 func TestRegisterTooOften(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		w.policy("all", "")
@@ -472,11 +469,48 @@ func TestRegisterTooOften(t *testing.T) {
 		}
 		late := w.mail(bob)
 		late.tag = strings.Repeat("f", 32)
-		if err := late.register(); !errors.Is(err, ErrTooMany) {
-			t.Errorf("one more: error %v, want %v", err, ErrTooMany)
-		}
+		wantFault(t, late.register(), ErrTooMany)
+		late.person.Name = "robert@example.com"
+		wantFault(t, late.register(), ErrTooMany)
 		must(t, apps[0].register())
 		must(t, w.s.Leave(t.Context(), apps[1].caller, nil))
 		must(t, late.register())
+		wantFault(t, apps[1].register(), ErrTooMany)
+	})
+}
+
+// TestRenamed: a sign-in that gives a person another name gives it to all that
+// the person has registered, at once.
+func TestRenamed(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		for name, who := range map[string]string{"bob": "bob@example.com", "robert": "robert@example.com"} {
+			spec := specOf(t, sayings(map[string]string{"bob": "", "robert": "launch.rooted=block"}[name]))
+			spec.Target.Include = Audience{Users: []string{who}}
+			w.apply(name, spec)
+		}
+		a, other := w.joined(bob), w.mail(bob)
+		if got := a.standing(rooted); got != "ok " {
+			t.Fatal(got)
+		}
+		w.rings(a.admitted.ID)
+		other.tag, other.person.Name = otherTag, "Robert@example.com"
+		must(t, other.register())
+		if got := a.kept().Verdict.Standing; got != apprules.StandingBlock || w.rings(a.admitted.ID) == 0 {
+			t.Errorf("judged by the name before: %v", got)
+		}
+		if got := a.standing(rooted); got != "block launch.rooted" {
+			t.Errorf("after the next report: %s", got)
+		}
+		who, err := w.s.Identify(t.Context(), a.caller.Serial)
+		must(t, err)
+		if who.User != "robert@example.com" {
+			t.Errorf("identified as %s", who.User)
+		}
+		// By either name: whoever is to be wiped cannot get away by a new one.
+		for _, name := range []string{"bob@example.com", "Robert@example.com"} {
+			if all, err := w.s.SelectByUser(t.Context(), name, 9); err != nil || len(all) != 2 {
+				t.Errorf("by %s: %v, %v", name, all, err)
+			}
+		}
 	})
 }

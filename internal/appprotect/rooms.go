@@ -15,7 +15,8 @@ func (s *Service) ListRegistrations(ctx context.Context, q Query) ([]Standing, e
 	return s.c.Registrations.List(ctx, q)
 }
 
-// SelectByUser gives at most limit registrations of a person that last, by id.
+// SelectByUser gives at most limit registrations that last, by id, of the person
+// who has the name, or has had it.
 func (s *Service) SelectByUser(ctx context.Context, user string, limit int) ([]Registration, error) {
 	return s.c.Registrations.Select(ctx, strings.ToLower(user), limit)
 }

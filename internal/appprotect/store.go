@@ -64,8 +64,8 @@ type Opening struct {
 // Registrations keeps registrations.
 type Registrations interface {
 	// SaveChallenge keeps a challenge, and forgets those that expired before now.
-	// With max unexpired ones of the same package it is ErrTooManyChallenges. It
-	// takes no entry: nothing has been done yet.
+	// Of more than max it forgets those that would expire first. It takes no entry:
+	// nothing has been done yet.
 	SaveChallenge(ctx context.Context, c Challenge, now time.Time, max int) error
 	// Challenge gives one that is unused, or ErrChallenge.
 	Challenge(ctx context.Context, hash Digest) (Challenge, error)
@@ -95,9 +95,11 @@ type Registrations interface {
 	Finish(ctx context.Context, r Registration, e audit.Entry) error
 	// List gives a page, oldest first.
 	List(ctx context.Context, q Query) ([]Standing, error)
-	// Select gives at most limit registrations that last, of a person by name, by
-	// id.
+	// Select gives at most limit registrations that last, by id, of the person who
+	// has the name, or has had it: nobody else ever gets it.
 	Select(ctx context.Context, user string, limit int) ([]Registration, error)
+	// OfAccount gives at most limit registrations that last of one account, by id.
+	OfAccount(ctx context.Context, issuer, subject string, limit int) ([]Registration, error)
 	// ByIDs gives those of these that there are, by id.
 	ByIDs(ctx context.Context, ids []device.ID) ([]Registration, error)
 	// Count counts the registrations that last.
@@ -112,6 +114,7 @@ type Standing struct {
 
 // Query shapes a listing. Zero fields do not filter.
 type Query struct {
+	// User is a name that the person has, or has had.
 	User     string
 	Tag      string
 	Package  string

@@ -45,7 +45,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
 	work := &sweep{}
-	s.sweepPersons(ctx, work)
+	morePersons := s.sweepPersons(ctx, work)
 	snap, err := s.catalog.latest(ctx)
 	if err != nil {
 		work.failed(err)
@@ -69,6 +69,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 		due.After = ids[len(ids)-1]
 		s.swept = due.After
 	}
+	work.swept.More = work.swept.More || morePersons
 	return work.swept, errors.Join(work.errs...)
 }
 

@@ -123,6 +123,38 @@ func TestSweepIsBounded(t *testing.T) {
 }
 
 // TestSweepFails: one registration's trouble is told, and not the others'.
+// TestManyPersonsChange: whoever changes a large group does not wait for all of
+// it, and a sweep does no more than a part.
+func TestManyPersonsChange(t *testing.T) {
+	w := newWorld(t, true)
+	w.policy("all", "launch.account_disabled=block")
+	a := w.joined(bob)
+	if got := a.standing(); got != "ok " {
+		t.Fatal(got)
+	}
+	names := make([]string, 0, personsPerSweep+personsAtOnce+2)
+	for i := range personsPerSweep + personsAtOnce {
+		names = append(names, fmt.Sprintf("a%06d@example.com", i))
+	}
+	names = append(names, "bob@example.com") // the last
+	w.setAccount("bob@example.com", Account{Known: true})
+	w.store.count()
+	w.s.PersonsChanged(t.Context(), names)
+	if got := w.store.count()["Select"]; got != personsAtOnce {
+		t.Errorf("whoever changed the directory waited for %d persons", got)
+	}
+	for _, want := range []struct {
+		more     bool
+		standing apprules.Standing
+	}{{true, apprules.StandingOK}, {false, apprules.StandingBlock}} {
+		swept, err := w.s.Sweep(t.Context())
+		must(t, err)
+		if got := a.kept().Verdict.Standing; swept.More != want.more || got != want.standing {
+			t.Errorf("more: %t, standing %v; want %v", swept.More, got, want)
+		}
+	}
+}
+
 func TestSweepFails(t *testing.T) {
 	w := newWorld(t, true)
 	w.policy("all", "")

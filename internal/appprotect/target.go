@@ -23,8 +23,8 @@ type TargetApp struct {
 type Audience struct {
 	// Everyone makes the rest superfluous.
 	Everyone bool
-	// Users are people's names; large and small letters are the same. Groups are
-	// exact.
+	// Users are people's names, Groups those of groups. Large and small letters
+	// are the same.
 	Users, Groups []string
 }
 
@@ -67,13 +67,16 @@ func (t Target) reachesApp(s Subject) bool {
 }
 
 func (a Audience) has(s Subject) bool {
-	name := strings.ToLower(s.User)
-	return a.Everyone || slices.ContainsFunc(a.Users, func(user string) bool { return strings.ToLower(user) == name }) ||
+	return a.Everyone || slices.ContainsFunc(a.Users, func(user string) bool { return folded(user) == folded(s.User) }) ||
 		slices.ContainsFunc(a.Groups, func(group string) bool {
-			// Directories do not tell "Sales" from "sales".
-			return slices.ContainsFunc(s.Groups, func(g string) bool { return strings.EqualFold(g, group) })
+			return slices.ContainsFunc(s.Groups, func(g string) bool { return folded(g) == folded(group) })
 		})
 }
+
+// folded is the form in which names of people and of groups are compared:
+// directories do not tell "Sales" from "sales". Whoever compares them in any
+// other way puts people under policies that are not theirs.
+func folded(name string) string { return strings.ToLower(name) }
 
 // canonical sorts what has no order.
 func (t Target) canonical() Target {

@@ -10,26 +10,30 @@ import (
 
 // SaveChallenge implements [appprotect.Registrations]. The maximum keeps
 // strangers from filling the database. On PostgreSQL those who come at the very
-// same time may all be let in past it, as many as there are connections: not
-// worth a queue.
+// same time may all be kept past it, as many as there are connections: the next
+// makes up for it.
 func (s *Store) SaveChallenge(ctx context.Context, c appprotect.Challenge, now time.Time, most int) error {
 	return moved(s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec("DELETE FROM appprotect_challenges WHERE expires_at < ?", micros(now)); err != nil {
 			return err
 		}
 		var open int
-		err := tx.QueryRow("SELECT COUNT(*) FROM appprotect_challenges WHERE package = ?", []any{c.Package}, &open)
-		if err != nil {
+		if err := tx.QueryRow("SELECT COUNT(*) FROM appprotect_challenges", nil, &open); err != nil {
 			return err
 		}
 		if open >= most {
-			return appprotect.ErrTooManyChallenges
+			if _, err := tx.Exec(dropChallengesSQL, open-most+1); err != nil {
+				return err
+			}
 		}
-		_, err = tx.Exec("INSERT INTO appprotect_challenges (hash, package, expires_at) VALUES (?, ?, ?)",
+		_, err := tx.Exec("INSERT INTO appprotect_challenges (hash, package, expires_at) VALUES (?, ?, ?)",
 			c.Hash[:], c.Package, micros(c.ExpiresAt))
 		return err
 	}))
 }
+
+const dropChallengesSQL = `DELETE FROM appprotect_challenges WHERE hash IN
+(SELECT hash FROM appprotect_challenges ORDER BY expires_at LIMIT ?)`
 
 // Challenge implements [appprotect.Registrations].
 func (s *Store) Challenge(ctx context.Context, hash appprotect.Digest) (appprotect.Challenge, error) {

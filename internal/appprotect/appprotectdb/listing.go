@@ -47,7 +47,7 @@ func filters(q appprotect.Query) (string, []any) {
 			args = append(args, values...)
 		}
 	}
-	where(q.User != "", "p.name = ?", q.User)
+	where(q.User != "", namedSQL, q.User)
 	where(q.Tag != "", "r.tag = ?", q.Tag)
 	where(q.Package != "", "r.package = ?", q.Package)
 	where(q.Lasts != nil && *q.Lasts, "e.ended_at IS NULL")

@@ -66,7 +66,16 @@ func (s *Store) BySerial(ctx context.Context, serial string) (appprotect.Registr
 
 // Select implements [appprotect.Registrations].
 func (s *Store) Select(ctx context.Context, user string, limit int) ([]appprotect.Registration, error) {
-	return s.registrations(ctx, "AND e.ended_at IS NULL AND p.name = ? ORDER BY r.id LIMIT ?", user, limit)
+	return s.registrations(ctx, "AND e.ended_at IS NULL AND "+namedSQL+" ORDER BY r.id LIMIT ?", user, limit)
+}
+
+// namedSQL is a condition: the person has the name, or has had it. There is at
+// most one.
+const namedSQL = "(r.issuer, r.subject) = (SELECT n.issuer, n.subject FROM appprotect_names AS n WHERE n.name = ?)"
+
+// OfAccount implements [appprotect.Registrations].
+func (s *Store) OfAccount(ctx context.Context, issuer, subject string, limit int) ([]appprotect.Registration, error) {
+	return s.registrations(ctx, "AND e.ended_at IS NULL AND r.issuer = ? AND r.subject = ? ORDER BY r.id LIMIT ?", issuer, subject, limit)
 }
 
 // chunk is how many registrations one query names: a statement takes only so

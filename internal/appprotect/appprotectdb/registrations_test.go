@@ -181,9 +181,14 @@ func TestNames(t *testing.T) {
 		ok(t, s.Open(t.Context(), opening(t, s, back, true)))
 		second.Person.Name = "ada"
 		wantRegistration(t, s, second)
-		got, err := s.Select(t.Context(), "ada king", 10)
-		if err != nil || len(got) != 0 {
-			t.Errorf("of the name given up: %v, %v", got, err)
+		for _, name := range []string{"ada", "ada king"} {
+			got, err := s.Select(t.Context(), name, 10)
+			ok(t, err)
+			same(t, "of "+name, []device.ID{first.ID, second.ID}, ids(got))
+			page, err := s.List(t.Context(), appprotect.Query{User: name, Limit: 10})
+			if err != nil || len(page) != 2 {
+				t.Errorf("listed of %s: %v, %v", name, page, err)
+			}
 		}
 	})
 }
@@ -276,15 +281,25 @@ func TestChallenges(t *testing.T) {
 		for n := range 3 {
 			ok(t, s.SaveChallenge(ctx, c(n, "com.example.mail", time.Duration(n+1)*time.Minute), t0, 3))
 		}
-		wants(t, "a fourth", s.SaveChallenge(ctx, c(4, "com.example.mail", time.Hour), t0.Add(time.Minute), 3), appprotect.ErrTooManyChallenges)
-		ok(t, s.SaveChallenge(ctx, c(5, "com.example.files", time.Hour), t0, 3))
-		ok(t, s.SaveChallenge(ctx, c(6, "com.example.mail", time.Hour), t0.Add(time.Minute+time.Second), 3))
+		ok(t, s.SaveChallenge(ctx, c(3, "com.example.files", time.Hour), t0.Add(time.Minute+time.Second), 3))
 		_, err := s.Challenge(ctx, hash("0"))
 		wants(t, "one that expired", err, appprotect.ErrChallenge)
-		for _, want := range []appprotect.Challenge{c(1, "com.example.mail", 2*time.Minute), c(5, "com.example.files", time.Hour)} {
+		for _, want := range []appprotect.Challenge{c(1, "com.example.mail", 2*time.Minute), c(3, "com.example.files", time.Hour)} {
 			got, err := s.Challenge(ctx, want.Hash)
 			ok(t, err)
 			same(t, "challenge", want, got)
+		}
+		ok(t, s.SaveChallenge(ctx, c(4, "com.example.mail", time.Hour), t0.Add(time.Minute+time.Second), 3))
+		_, err = s.Challenge(ctx, hash("1"))
+		wants(t, "the oldest of too many", err, appprotect.ErrChallenge)
+		ok(t, s.SaveChallenge(ctx, c(5, "com.example.mail", 2*time.Hour), t0.Add(time.Minute+time.Second), 2))
+		left := []bool{}
+		for n := range 6 {
+			_, err := s.Challenge(ctx, hash("%d", n))
+			left = append(left, err == nil)
+		}
+		if kept := len(slices.DeleteFunc(left, func(is bool) bool { return !is })); kept != 2 {
+			t.Errorf("%d are kept, want 2", kept)
 		}
 		if got := recorded(t, db); len(got) != 0 {
 			t.Errorf("recorded %v", got)
@@ -374,6 +389,10 @@ func TestSelect(t *testing.T) {
 		same(t, "of ada", []device.ID{all[0].Registration.ID, all[2].Registration.ID}, found(s.Select(t.Context(), "ada", 10)))
 		same(t, "of ada, one", []device.ID{all[0].Registration.ID}, found(s.Select(t.Context(), "ada", 1)))
 		same(t, "of nobody", []device.ID{}, found(s.Select(t.Context(), "dora", 1)))
+		ada := person("ada")
+		same(t, "of the account", []device.ID{all[0].Registration.ID, all[2].Registration.ID}, found(s.OfAccount(t.Context(), ada.Issuer, ada.Subject, 10)))
+		same(t, "of the account, one", []device.ID{all[0].Registration.ID}, found(s.OfAccount(t.Context(), ada.Issuer, ada.Subject, 1)))
+		same(t, "of no account", []device.ID{}, found(s.OfAccount(t.Context(), "https://other.example.com", ada.Subject, 1)))
 		asked := []device.ID{all[4].Registration.ID, "registration-9999", all[0].Registration.ID, all[0].Registration.ID}
 		for n := range 2500 { // more than one query names
 			asked = append(asked, device.ID(fmt.Sprintf("nobody-%04d", n)), device.ID(fmt.Sprintf("stranger-%04d", n)))

@@ -25,11 +25,15 @@ func (s *AdminServer) GetRegistration(ctx context.Context, r *appprotectv1.GetRe
 	if err != nil {
 		return nil, err
 	}
-	return &appprotectv1.GetRegistrationResponse{
+	w := &appprotectv1.GetRegistrationResponse{
 		Registration: standingToWire(d.Standing),
 		Verdict:      verdictToWire(d.Standing.State.Verdict),
 		Explanation:  explanationToWire(d.Explanation),
-	}, nil
+	}
+	if end := d.Standing.Registration.End; end != nil && end.SelfWipe != nil {
+		w.SelfWipeChain = end.SelfWipe.Chain
+	}
+	return w, nil
 }
 
 // ListRegistrations lists registrations, oldest first.

@@ -1212,10 +1212,13 @@ func (x *GetRegistrationRequest) GetRegistrationId() string {
 
 // GetRegistrationResponse describes it.
 type GetRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Registration  *Registration          `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
-	Verdict       *Verdict               `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	Explanation   *Explanation           `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Registration *Registration          `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	Verdict      *Verdict               `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Explanation  *Explanation           `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// What registration.self_wipe is signed under: the app's certificate and that
+	// of its authority, DER. Without the root.
+	SelfWipeChain [][]byte `protobuf:"bytes,4,rep,name=self_wipe_chain,json=selfWipeChain,proto3" json:"self_wipe_chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1267,6 +1270,13 @@ func (x *GetRegistrationResponse) GetVerdict() *Verdict {
 func (x *GetRegistrationResponse) GetExplanation() *Explanation {
 	if x != nil {
 		return x.Explanation
+	}
+	return nil
+}
+
+func (x *GetRegistrationResponse) GetSelfWipeChain() [][]byte {
+	if x != nil {
+		return x.SelfWipeChain
 	}
 	return nil
 }
@@ -1923,11 +1933,12 @@ const file_mdm_appprotect_v1_admin_proto_rawDesc = "" +
 	"\tended_why\x18\x14 \x01(\tR\bendedWhy\x12>\n" +
 	"\tself_wipe\x18\x15 \x01(\v2!.mdm.appprotect.v1.SignedSelfWipeR\bselfWipe\"[\n" +
 	"\x16GetRegistrationRequest\x12A\n" +
-	"\x0fregistration_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x0eregistrationId\"\xd6\x01\n" +
+	"\x0fregistration_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{8,64}$R\x0eregistrationId\"\xfe\x01\n" +
 	"\x17GetRegistrationResponse\x12C\n" +
 	"\fregistration\x18\x01 \x01(\v2\x1f.mdm.appprotect.v1.RegistrationR\fregistration\x124\n" +
 	"\averdict\x18\x02 \x01(\v2\x1a.mdm.appprotect.v1.VerdictR\averdict\x12@\n" +
-	"\vexplanation\x18\x03 \x01(\v2\x1e.mdm.appprotect.v1.ExplanationR\vexplanation\"\xe2\x01\n" +
+	"\vexplanation\x18\x03 \x01(\v2\x1e.mdm.appprotect.v1.ExplanationR\vexplanation\x12&\n" +
+	"\x0fself_wipe_chain\x18\x04 \x03(\fR\rselfWipeChain\"\xe2\x01\n" +
 	"\vExplanation\x12:\n" +
 	"\x06policy\x18\x01 \x01(\v2\".mdm.appprotect.v1.EffectivePolicyR\x06policy\x12\x1a\n" +
 	"\bpolicies\x18\x02 \x03(\tR\bpolicies\x12:\n" +
