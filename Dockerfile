@@ -23,7 +23,8 @@ LABEL org.opencontainers.image.title="Ringfence" \
       org.opencontainers.image.description="Self-hosted MDM and app-protection server for personal and company phones" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
-# For a PostgreSQL whose certificate a public authority signed.
+# For a PostgreSQL or an identity provider whose certificate a public authority
+# signed.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /empty/ /
 COPY --from=build /out/mdm-server /out/mdmctl /
@@ -31,7 +32,8 @@ USER 65532:65532
 # The server keeps its files in ./data unless told otherwise.
 WORKDIR /
 VOLUME /data
-# Devices, administrators. Health and metrics stay on the loopback address.
+# Devices and apps, administrators. Health and metrics stay on the loopback
+# address, and SCIM is off: --scim-listen gives it a port.
 EXPOSE 8443 9443
 # Healthy means ready: the database answers, and the server is not draining.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["/mdm-server", "healthcheck"]

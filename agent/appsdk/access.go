@@ -64,9 +64,9 @@ func (s *SDK) left(prompts []apprules.Prompt, now time.Time) []apprules.Prompt {
 
 // settle opens the account once all that is asked was given. The caller holds mu.
 func (s *SDK) settle(now time.Time) error {
-	facts, err := s.o.Phone.Look()
+	facts, err := s.facts()
 	if err != nil {
-		return fmt.Errorf("look at the phone: %w", err)
+		return err
 	}
 	r := s.reading()
 	e, err := s.policy()
@@ -109,13 +109,13 @@ func (s *SDK) triesLeft() int {
 // asked decides for who is about to give something: what is asked, or why
 // nothing is.
 func (s *SDK) asked() (*Decision, *Facts, time.Time) {
-	facts, err := s.o.Phone.Look()
-	if err != nil || facts == nil {
+	facts, err := s.facts()
+	if err != nil {
+		s.shutFiles()
 		return blocked("phone_unknown"), nil, time.Time{}
 	}
-	d := s.decide(EventTimer, facts)
+	d := s.follow(s.decide(EventTimer, facts))
 	if d.Outcome == Block || d.Outcome == Wiped {
-		s.shutFiles()
 		return d, nil, time.Time{}
 	}
 	return d, facts, s.now(s.reading()).now
@@ -239,7 +239,7 @@ func (s *SDK) ChangePIN(present, given string) (problems string, err error) {
 }
 
 // ResetPIN sets another PIN after SignInAgain, without the present one. ErrShut
-// without that.
+// without that. One sign-in is good for one PIN.
 func (s *SDK) ResetPIN(given string) (problems string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +248,11 @@ func (s *SDK) ResetPIN(given string) (problems string, err error) {
 	if facts == nil || len(signedIn) > 0 {
 		return "", ErrShut
 	}
-	return s.newPIN(given, facts, now)
+	problems, err = s.newPIN(given, facts, now)
+	if problems == "" && err == nil {
+		s.round.signedIn = time.Time{}
+	}
+	return problems, err
 }
 
 // newPIN checks and keeps another PIN.

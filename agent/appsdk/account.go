@@ -4,7 +4,7 @@ import (
 	"crypto"
 	"errors"
 
-	"ringfence/agent/session"
+	"ringfence/agent/trust"
 	"ringfence/agent/wipe"
 )
 
@@ -22,7 +22,7 @@ func (a account) Enrollment() (wipe.Enrollment, error) {
 	if err != nil {
 		return wipe.Enrollment{}, wipe.ErrNotEnrolled
 	}
-	roots, err := session.ParseRoots(r.Bundle)
+	roots, err := trust.ParseRoots(r.Bundle)
 	return wipe.Enrollment{DeviceID: r.ID, Epoch: r.Epoch, Roots: roots}, err
 }
 

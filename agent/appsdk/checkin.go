@@ -10,7 +10,7 @@ import (
 
 	"ringfence/agent/appsdk/terms"
 	"ringfence/agent/lease"
-	"ringfence/agent/session"
+	"ringfence/agent/trust"
 	"ringfence/internal/apprules"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
@@ -43,9 +43,9 @@ func (s *SDK) checkIn(ctx context.Context, conn *grpc.ClientConn) (ordersWaiting
 
 // checkInOnce makes one check-in. Its number is written down before it is sent.
 func (s *SDK) checkInOnce(ctx context.Context, conn *grpc.ClientConn) (*appprotectv1.CheckInResponse, error) {
-	facts, err := s.o.Phone.Look()
+	facts, err := s.facts()
 	if err != nil {
-		return nil, fmt.Errorf("look at the phone: %w", err)
+		return nil, err
 	}
 	request, before, err := s.nextReport(facts)
 	if err != nil {
@@ -85,7 +85,10 @@ func (s *SDK) accept(r *appprotectv1.CheckInResponse, number uint64, before leas
 	if err != nil {
 		return err
 	}
-	roots, err := session.ParseRoots(reg.Bundle)
+	if s.st.Gone != nil {
+		return nil // meanwhile the account was wiped: no lease brings it back
+	}
+	roots, err := trust.ParseRoots(reg.Bundle)
 	if err != nil {
 		return err
 	}
@@ -112,11 +115,15 @@ func (s *SDK) accept(r *appprotectv1.CheckInResponse, number uint64, before leas
 		return err
 	}
 	silence := lease.Begin(before)
-	return s.change(func(st *state) error {
+	err = s.change(func(st *state) error {
 		st.Lease, st.Policy, st.Silence = &l, raw, &silence
 		st.Server, st.Due = findings(r.GetVerdict()), due(r, l.IssuedAt)
 		return nil
 	})
+	if l.Standing >= apprules.StandingBlock {
+		s.shutFiles() // before anybody decides; a Decide that comes to another answer opens them
+	}
+	return err
 }
 
 // due gives the time of the next check-in, by the server's clock.

@@ -38,18 +38,20 @@ const (
 // does not know is EventTimer. Files are open
 // after Proceed and Warn, and shut after everything else.
 func (s *SDK) Decide(event int) *Decision {
-	facts, err := s.o.Phone.Look()
+	facts, err := s.facts()
 	if event < EventLaunch || event > EventActive {
 		event = EventTimer
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil || facts == nil {
+	if err != nil {
 		s.shutFiles()
 		return blocked("phone_unknown")
 	}
 	d := s.follow(s.decide(event, facts))
-	if event == EventLaunch || event == EventResume && s.overdue() || d.MessageKey == wipePending {
+	// Whom the server has shut out may be let in by now.
+	back := event == EventResume && (s.overdue() || d.Outcome == Block)
+	if event == EventLaunch || back || d.MessageKey == wipePending {
 		s.lookSoon()
 	}
 	return d
@@ -87,13 +89,13 @@ func (s *SDK) decide(event int, facts *Facts) *Decision {
 		return d
 	}
 	r := s.reading()
+	silence := s.st.Silence.Observe(r)
+	if silence.Wipes(s.st.Lease.WipeAfter) {
+		return s.wipeNow(ranOut) // also where nothing can be written down
+	}
 	if err := s.observe(r); err != nil {
 		s.line(err.Error())
 		return blocked("state_unwritable")
-	}
-	silence := s.st.Silence.Observe(r)
-	if silence.Wipes(s.st.Lease.WipeAfter) {
-		return s.wipeNow(ranOut)
 	}
 	e, err := s.policy()
 	switch {

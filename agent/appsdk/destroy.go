@@ -67,6 +67,9 @@ func (s *SDK) erase() error {
 		if errors.Is(err, container.ErrClosed) || errors.Is(err, container.ErrWiped) {
 			err = nil
 		}
+		if err != nil { // as it was: whoever has it open is to read no more
+			err = errors.Join(err, closed(open))
+		}
 	}
 	s.progress("within files")
 	return errors.Join(err, s.o.Keys.Destroy(s.o.pinKey()), container.Wipe(s.filesOptions()))

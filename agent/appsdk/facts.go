@@ -1,6 +1,8 @@
 package appsdk
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"ringfence/internal/apprules"
@@ -111,6 +113,18 @@ func enum[T ~uint8](v int, most T) T {
 		return 0
 	}
 	return T(v) //nolint:gosec // in range
+}
+
+// facts looks at the phone. A phone that gives nothing is not known.
+func (s *SDK) facts() (*Facts, error) {
+	f, err := s.o.Phone.Look()
+	if err == nil && f == nil {
+		err = errors.New("there is nothing to see")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the phone: %w", err)
+	}
+	return f, nil
 }
 
 func (f *Facts) level() apprules.Level {

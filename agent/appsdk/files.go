@@ -37,11 +37,16 @@ func (s *SDK) shutFiles() {
 
 // Files gives the account's files while the account is open; ErrShut otherwise.
 // They are shut, and their readers with them, as soon as a Decide comes to
-// anything but Proceed and Warn.
+// anything but Proceed and Warn, or the server says that the account is to be.
+// Where nobody decides they are not given once the lease has run out.
 func (s *SDK) Files() (*container.Container, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.files == nil {
+		return nil, ErrShut
+	}
+	if _, err := s.inForce(); err != nil {
+		s.shutFiles()
 		return nil, ErrShut
 	}
 	return s.files, nil
@@ -53,6 +58,10 @@ func (s *SDK) closeFiles() error {
 	}
 	c := s.files
 	s.files = nil
+	return closed(c)
+}
+
+func closed(c *container.Container) error {
 	if err := c.Close(); err != nil && !errors.Is(err, container.ErrClosed) {
 		return err
 	}

@@ -88,22 +88,26 @@ type GateAnswer struct {
 }
 
 // May decides one transfer. Without a policy in force nothing may: also where the
-// lease has run out, or the clock was set back. It does not ask whether the
-// person has unlocked the account: a notification may come while it is locked.
+// lease has run out, or the clock was set back; and nothing while a launch check
+// shuts the account. It does not ask whether the person has unlocked the account:
+// a notification may come while it is locked.
 func (s *SDK) May(t *Transfer) *GateAnswer {
 	shut := &GateAnswer{Setting: "policy", MessageKey: "no_policy"}
 	if t == nil {
 		return shut
 	}
-	facts, err := s.o.Phone.Look()
+	facts, err := s.facts()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil || facts == nil || s.decideWhether() != nil {
+	if err != nil || s.decideWhether() != nil {
 		return shut
 	}
 	e, err := s.inForce()
 	if err != nil {
 		return shut
+	}
+	if f := s.barrier(e, facts); f != nil {
+		return &GateAnswer{Setting: string(f.Check), MessageKey: f.RemedyKey}
 	}
 	d := apprules.May(e, apprules.Transfer{
 		Gate: enum(t.Gate, apprules.GateStorePlain), Purpose: enum(t.Purpose, apprules.PurposeFilePicker),
@@ -116,11 +120,26 @@ func (s *SDK) May(t *Transfer) *GateAnswer {
 
 // inForce gives the policy while the lease is in force.
 func (s *SDK) inForce() (*apprules.Effective, error) {
+	l := s.st.Lease
+	if l == nil || s.st.Silence == nil {
+		return nil, ErrShut
+	}
 	silence := s.st.Silence.Observe(s.reading())
-	if silence.ClockSetBack() || s.st.Lease.BlockAfter > 0 && silence.Longest() >= s.st.Lease.BlockAfter {
+	if silence.ClockSetBack() || l.BlockAfter > 0 && silence.Longest() >= l.BlockAfter || silence.Wipes(l.WipeAfter) {
 		return nil, ErrShut
 	}
 	return s.policy()
+}
+
+// barrier gives the check that shuts the account; nil where none does.
+func (s *SDK) barrier(e *apprules.Effective, facts *Facts) *apprules.Finding {
+	r := s.reading()
+	for _, f := range s.findings(e, facts, s.now(r), s.st.Silence.Observe(r)) {
+		if f.Action >= apprules.ActionBlock {
+			return &f
+		}
+	}
+	return nil
 }
 
 // place gives a place; none for what is not exactly one.

@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -16,22 +15,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
 
-	"ringfence/agent/session"
+	"ringfence/agent/trust"
 )
 
-const (
-	// maxAnswer is room for 100 signed orders of 64 KiB.
-	maxAnswer = 8 << 20
-	// callTimeout bounds every call but Watch.
-	callTimeout = 30 * time.Second
-	// leastLife keeps a server from making the app renew all the time.
-	leastLife      = time.Hour
-	maxChain       = 5
-	maxCertificate = 16 << 10
-)
+// callTimeout bounds every call but Watch.
+const callTimeout = 30 * time.Second
 
 // signer is a key of the phone's key store.
 type signer struct {
@@ -90,43 +79,13 @@ func (s *SDK) keyAndRequest(name string) (*signer, []byte, error) {
 	return key, request, nil
 }
 
-// checkCredential checks a chain the server issued and gives the time to renew
-// it: what the server said, but within its life.
-func checkCredential(chain [][]byte, key *signer, renewAfter, now time.Time) (time.Time, error) {
-	if len(chain) == 0 || len(chain) > maxChain {
-		return time.Time{}, fmt.Errorf("the server sent a chain of %d certificates", len(chain))
-	}
-	for _, der := range chain {
-		if _, err := x509.ParseCertificate(der); err != nil || len(der) > maxCertificate {
-			return time.Time{}, errors.New("the server sent a certificate that cannot be read")
-		}
-	}
-	leaf, err := x509.ParseCertificate(chain[0])
-	if err != nil {
-		return time.Time{}, err
-	}
-	if !key.public.Equal(leaf.PublicKey) {
-		return time.Time{}, errors.New("the server sent a certificate for another key")
-	}
-	if now.After(leaf.NotAfter) {
-		return time.Time{}, errors.New("the server sent a certificate that has ended: is the phone's clock right?")
-	}
-	if !renewAfter.Before(leaf.NotAfter) || renewAfter.Unix() <= 0 {
-		renewAfter = leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) * 2 / 3)
-	}
-	if least := now.Add(leastLife); renewAfter.Before(least) {
-		renewAfter = least
-	}
-	return renewAfter.UTC().Truncate(time.Microsecond), nil
-}
-
-// dial makes a connection that shows the credential. It does not connect yet.
+// dialAs makes a connection that shows the credential. It does not connect yet.
 func (s *SDK) dialAs(r registration, c credential) (*grpc.ClientConn, error) {
-	host, err := hostOf(r.Server)
+	host, err := trust.Host(r.Server)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := session.ParseRoots(r.Bundle)
+	roots, err := trust.ParseRoots(r.Bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -134,23 +93,9 @@ func (s *SDK) dialAs(r registration, c credential) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The leaf alone: the server's anchor is the authority that issued it.
-	shown := &tls.Certificate{Certificate: c.Chain[:1], PrivateKey: key}
-	config := baseTLS(host, s.wallNow)
-	config.RootCAs = poolOf(roots)
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return shown, nil }
-	return s.connect(r.Server, config)
-}
-
-func (s *SDK) connect(server string, config *tls.Config) (*grpc.ClientConn, error) {
-	options := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(credentials.NewTLS(config)),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-		grpc.WithDisableServiceConfig(),
-		grpc.WithDisableRetry(),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}),
-	}, s.dial...)
-	return grpc.NewClient("passthrough:///"+server, options...)
+	config := trust.TLS(roots, host, s.wallNow)
+	config.GetClientCertificate = trust.Shown(c.Chain, key)
+	return trust.Connect(r.Server, config, s.dial...)
 }
 
 // call bounds one call.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"ringfence/agent/appsdk/container"
+	"ringfence/agent/trust"
 	"ringfence/internal/apprules"
 )
 
@@ -156,10 +157,10 @@ func (o *Options) check() error {
 	if _, err := apprules.ParseVersion(o.AppVersion); err != nil {
 		return errors.New("the app's version has 1 to 4 numbers between points")
 	}
-	if _, err := hostOf(o.Server); err != nil {
+	if _, err := trust.Host(o.Server); err != nil {
 		return err
 	}
-	_, err := newAnchor(o.Roots, o.Pin)
+	_, err := trust.NewAnchor(o.Roots, o.Pin)
 	return err
 }
 

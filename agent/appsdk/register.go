@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"ringfence/agent/answer"
-	"ringfence/agent/session"
+	"ringfence/agent/trust"
 	"ringfence/internal/apprules"
 	"ringfence/internal/device"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
@@ -42,15 +42,15 @@ func (s *SDK) Register(in SignIn) error {
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	known, err := newAnchor(s.o.Roots, s.o.Pin)
+	known, err := trust.NewAnchor(s.o.Roots, s.o.Pin)
 	if err != nil {
 		return err
 	}
-	host, err := hostOf(s.o.Server)
+	host, err := trust.Host(s.o.Server)
 	if err != nil {
 		return err
 	}
-	conn, err := s.connect(s.o.Server, known.tls(host, s.wallNow))
+	conn, err := trust.Connect(s.o.Server, known.TLS(host, s.wallNow), s.dial...)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,11 @@ func (s *SDK) makeRoom() error {
 	switch {
 	case lasts && !going:
 		return ErrRegistered
-	case lasts: // the server is told how the last one ended
-		if err := s.lookOnce(); err != nil && !errors.Is(err, errFinished) && !answer.Ended(err) {
+	case lasts:
+		// The server is told how the last one ended, unless it takes the word of
+		// that certificate no more: a phone may have been away for longer than its
+		// certificate lasts.
+		if err := s.lookOnce(); err != nil && !errors.Is(err, errFinished) && !answer.Ended(err) && !answer.Unknown(err) {
 			return fmt.Errorf("the end of the last registration: %s", answer.Text(err))
 		}
 	}
@@ -92,7 +95,7 @@ func (s *SDK) makeRoom() error {
 }
 
 // join goes through a registration, from wherever the last try got to.
-func (s *SDK) join(conn *grpc.ClientConn, in SignIn, known anchor) error {
+func (s *SDK) join(conn *grpc.ClientConn, in SignIn, known trust.Anchor) error {
 	client := appprotectv1.NewAppServiceClient(conn)
 	for range 2 {
 		b, err := s.begun(client, in)
@@ -173,9 +176,9 @@ func (s *SDK) beginning() (beginning, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.st.Beginning == nil {
-		facts, err := s.o.Phone.Look()
+		facts, err := s.facts()
 		if err != nil {
-			return beginning{}, fmt.Errorf("look at the phone: %w", err)
+			return beginning{}, err
 		}
 		err = s.change(func(st *state) error {
 			st.Beginning = &beginning{Key: s.newKeyName(), Level: int(facts.level())}
@@ -228,7 +231,7 @@ func nonce(challenge []byte, key *signer) (string, error) {
 }
 
 // admit checks the server's answer and makes a registration of it.
-func (s *SDK) admit(r *appprotectv1.RegisterResponse, b beginning, known anchor) error {
+func (s *SDK) admit(r *appprotectv1.RegisterResponse, b beginning, known trust.Anchor) error {
 	id, err := device.ParseID(r.GetRegistrationId())
 	if err != nil || r.GetEpoch() == 0 {
 		return errors.New("the server's answer names no registration")
@@ -238,15 +241,15 @@ func (s *SDK) admit(r *appprotectv1.RegisterResponse, b beginning, known anchor)
 		return err
 	}
 	now := s.wallNow().Truncate(time.Microsecond)
-	renewAfter, err := checkCredential(r.GetCertificateChain(), key, r.GetRenewAfter().AsTime(), now)
+	renewAfter, err := trust.CheckChain(r.GetCertificateChain(), key.Public(), r.GetRenewAfter().AsTime(), now)
 	if err != nil {
 		return err
 	}
-	roots, err := session.ParseRoots(r.GetTrustBundle())
+	roots, err := trust.ParseRoots(r.GetTrustBundle())
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(roots, known.has) {
+	if !slices.ContainsFunc(roots, known.Has) {
 		return errors.New("the server's trust bundle lacks the root that this app knows it by")
 	}
 	who, err := readToken(b.Token, "", b.Issuers)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"ringfence/agent/answer"
+	"ringfence/agent/trust"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
@@ -108,7 +109,7 @@ func (s *SDK) renew(ctx context.Context, conn *grpc.ClientConn) error {
 	if err != nil {
 		return fmt.Errorf("renew the app's certificate: %w", err)
 	}
-	after, err := checkCredential(response.GetCertificateChain(), key, response.GetRenewAfter().AsTime(), now)
+	after, err := trust.CheckChain(response.GetCertificateChain(), key.Public(), response.GetRenewAfter().AsTime(), now)
 	if err != nil {
 		return err
 	}

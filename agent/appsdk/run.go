@@ -23,6 +23,8 @@ const (
 	// after one that the server refused.
 	leastWait    = time.Second
 	afterRefusal = 15 * time.Minute
+	// atOnce is how many new certificates in a row are used without a wait.
+	atOnce = 5
 )
 
 // Start keeps the account in touch with its server until Stop or Close: it hears
@@ -70,7 +72,7 @@ func (s *SDK) run(ctx context.Context) {
 		s.mu.Unlock()
 	}()
 	backoff := session.NewBackoff(s.random)
-	for ctx.Err() == nil {
+	for again := 0; ctx.Err() == nil; {
 		began := s.reading()
 		err := s.connected(ctx)
 		s.talk.Lock()
@@ -80,9 +82,11 @@ func (s *SDK) run(ctx context.Context) {
 		switch {
 		case isFinished(err), errors.Is(err, ErrNotRegistered), errors.Is(err, errShut):
 			return
-		case errors.Is(err, errReconnect):
+		case errors.Is(err, errReconnect) && again < atOnce:
+			again++
 			continue
 		}
+		again = 0
 		if now := s.reading(); now.Boot == began.Boot && now.Up-began.Up >= settled {
 			backoff.Reset()
 		}

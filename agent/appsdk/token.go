@@ -83,6 +83,9 @@ func (s *SDK) SignInAgain(in SignIn) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r, err = s.st.lasting(); err != nil { // it may be another by now
+		return err
+	}
 	now := s.now(s.reading()).now
 	if who.Issuer != r.Issuer || who.Subject != r.Subject || who.expired(now) {
 		return errToken

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ringfence/agent/session"
+	"ringfence/agent/trust"
 	"ringfence/agent/wipe"
 	"ringfence/internal/device"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -81,7 +82,7 @@ func (p *Phone) Enrollment() (wipe.Enrollment, error) {
 	if e == nil || e.Ended != nil {
 		return wipe.Enrollment{}, wipe.ErrNotEnrolled
 	}
-	roots, err := session.ParseRoots(e.TrustBundle)
+	roots, err := trust.ParseRoots(e.TrustBundle)
 	if err != nil {
 		return wipe.Enrollment{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"ringfence/agent/answer"
+	"ringfence/agent/trust"
 	"ringfence/internal/device"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
@@ -52,11 +53,11 @@ var (
 // it gets the first answer again, within the ten minutes the server allows.
 // ErrEnrolled where an enrolment lasts.
 func (s *Session) Enroll(ctx context.Context, o EnrollOptions) (Enrollment, error) {
-	known, err := newAnchor(o.Roots, o.Pin)
+	known, err := trust.NewAnchor(o.Roots, o.Pin)
 	if err != nil {
 		return Enrollment{}, err
 	}
-	host, err := hostOf(o.Server)
+	host, err := trust.Host(o.Server)
 	if err != nil {
 		return Enrollment{}, err
 	}
@@ -71,7 +72,7 @@ func (s *Session) Enroll(ctx context.Context, o EnrollOptions) (Enrollment, erro
 	if err != nil {
 		return Enrollment{}, err
 	}
-	conn, err := s.connect(o.Server, known.tls(host, s.o.Now))
+	conn, err := trust.Connect(o.Server, known.TLS(host, s.o.Now), s.o.DialOptions...)
 	if err != nil {
 		return Enrollment{}, err
 	}
@@ -140,7 +141,7 @@ func (s *Session) prepareJoin(o EnrollOptions) (State, Joining, error) {
 }
 
 // admit checks the server's answer to a join and makes an enrolment of it.
-func (s *Session) admit(r *enrollv1.JoinResponse, j Joining, known anchor) (Enrollment, error) {
+func (s *Session) admit(r *enrollv1.JoinResponse, j Joining, known trust.Anchor) (Enrollment, error) {
 	now := s.o.Now().UTC().Truncate(time.Microsecond)
 	id, err := device.ParseID(r.GetDeviceId())
 	if err != nil || r.GetEpoch() == 0 {
@@ -150,17 +151,17 @@ func (s *Session) admit(r *enrollv1.JoinResponse, j Joining, known anchor) (Enro
 	if err != nil {
 		return Enrollment{}, err
 	}
-	renewAfter, err := checkCredential(r.GetCertificateChain(), key, r.GetRenewAfter().AsTime(), now)
+	renewAfter, err := trust.CheckChain(r.GetCertificateChain(), key.Public(), r.GetRenewAfter().AsTime(), now)
 	if err != nil {
 		return Enrollment{}, err
 	}
-	roots, err := ParseRoots(r.GetTrustBundle())
+	roots, err := trust.ParseRoots(r.GetTrustBundle())
 	if err != nil {
 		return Enrollment{}, err
 	}
 	overlap := false
 	for _, root := range roots {
-		overlap = overlap || known.has(root)
+		overlap = overlap || known.Has(root)
 	}
 	if !overlap {
 		return Enrollment{}, errors.New("the server's trust bundle lacks the root that this phone knows it by")

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"ringfence/agent/answer"
+	"ringfence/agent/trust"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
@@ -129,7 +130,7 @@ func (s *Session) renew(ctx context.Context, conn *grpc.ClientConn) error {
 	if err != nil {
 		return fmt.Errorf("renew the device certificate: %w", err)
 	}
-	after, err := checkCredential(response.GetCertificateChain(), key, response.GetRenewAfter().AsTime(), now)
+	after, err := trust.CheckChain(response.GetCertificateChain(), key.Public(), response.GetRenewAfter().AsTime(), now)
 	if err != nil {
 		return err
 	}

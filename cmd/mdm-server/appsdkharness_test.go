@@ -129,6 +129,11 @@ func (g *guarded) signsIn(tb testing.TB) {
 	if err := g.Register(g.in); err != nil {
 		tb.Fatalf("Register: %v", err)
 	}
+	g.setsPIN(tb)
+}
+
+func (g *guarded) setsPIN(tb testing.TB) {
+	tb.Helper()
 	if d := g.Decide(appsdk.EventLaunch); d.Prompt(0) == "set-pin" {
 		if problems, err := g.SetPIN(workPIN); err != nil || problems != "" {
 			tb.Fatalf("SetPIN: %q, %v", problems, err)
@@ -137,10 +142,15 @@ func (g *guarded) signsIn(tb testing.TB) {
 	g.expect(tb, appsdk.EventActive, "proceed")
 }
 
-// works registers and keeps a mail.
+// works signs in and keeps a mail.
 func (g *guarded) works(tb testing.TB) {
 	tb.Helper()
 	g.signsIn(tb)
+	g.keeps(tb)
+}
+
+func (g *guarded) keeps(tb testing.TB) {
+	tb.Helper()
 	files, err := g.Files()
 	if err == nil {
 		err = files.WriteFile("offer", []byte("ACME 1,000,000"))

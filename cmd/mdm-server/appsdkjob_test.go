@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ func TestSDKMainJob(t *testing.T) {
 		if _, err := g.mail(); err == nil {
 			t.Error("the files are open before there is a PIN")
 		}
-		g.works(t)
+		g.setsPIN(t)
+		g.keeps(t)
 		r := a.known(t, g.User())
 		if r.GetStanding() != fit || r.GetAppliedRevision() != r.GetIntendedRevision() || r.GetModel() != "Pixel 9" || r.GetEpoch() != 1 {
 			t.Errorf("administrators see %v", r)
@@ -95,7 +97,7 @@ func (a *admin) wiped(t *testing.T, registration, order string) {
 		t.Fatal("there is no receipt")
 	}
 	r := a.registration(t, registration).GetRegistration()
-	if r.GetState() != appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED || r.GetEndedWhy() != "wiped" || r.GetSelfWipe() != nil {
+	if r.GetState() != appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED || !strings.HasPrefix(r.GetEndedWhy(), "wiped: ") || r.GetSelfWipe() != nil {
 		t.Errorf("the registration: %v", r)
 	}
 }
@@ -164,6 +166,6 @@ func TestSDKPINs(t *testing.T) {
 		g.gone(t)
 		id := a.known(t, "erin@example.com").GetId()
 		g.syncs(t)
-		a.tells(t, id, appprotectv1.SelfWipeCause_SELF_WIPE_CAUSE_PIN)
+		a.tells(t, s.roots(t), id, appprotectv1.SelfWipeCause_SELF_WIPE_CAUSE_PIN)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ func TestSDKVerdict(t *testing.T) {
 		if g.personal(t) != before {
 			t.Error("the personal account changed")
 		}
-		if r := a.registration(t, id).GetRegistration(); r.GetEndedWhy() != "wiped" || r.GetSelfWipe() != nil {
+		if r := a.registration(t, id).GetRegistration(); !strings.HasPrefix(r.GetEndedWhy(), "wiped: ") || r.GetSelfWipe() != nil {
 			t.Errorf("the registration: %v", r)
 		}
 	})
@@ -84,7 +85,9 @@ func TestSDKDisabledAccount(t *testing.T) {
 			t.Error("a gate is open")
 		}
 		idp.activate(t, erin, true)
-		g.becomes(t, "proceed")
+		eventually(t, "the way in", func() (bool, error) { // also where no server has told the app's
+			return g.Decide(appsdk.EventResume).Outcome == appsdk.Proceed, errNotYet
+		})
 
 		a.guard(t, "mail", map[string]any{"launch.account_disabled": "wipe"})
 		idp.activate(t, erin, false)
@@ -125,7 +128,7 @@ func TestSDKOffline(t *testing.T) {
 		eventually(t, "its word", func() (bool, error) {
 			return a.registration(t, id).GetRegistration().GetSelfWipe() != nil, errNotYet
 		})
-		a.tells(t, id, appprotectv1.SelfWipeCause_SELF_WIPE_CAUSE_LEASE)
+		a.tells(t, one.roots(t), id, appprotectv1.SelfWipeCause_SELF_WIPE_CAUSE_LEASE)
 		g.signsIn(t)
 		if r := a.registration(t, id).GetRegistration(); r.GetEpoch() != 2 || r.GetSelfWipe() != nil {
 			t.Errorf("registered again as %v", r)
@@ -135,7 +138,7 @@ func TestSDKOffline(t *testing.T) {
 
 // tells verifies what an app said of a wipe of its own, as anybody could who has
 // the roots.
-func (a *admin) tells(t *testing.T, id string, cause appprotectv1.SelfWipeCause) {
+func (a *admin) tells(t *testing.T, roots *x509.CertPool, id string, cause appprotectv1.SelfWipeCause) {
 	t.Helper()
 	res := a.registration(t, id)
 	r, chain := res.GetRegistration(), res.GetSelfWipeChain()
@@ -144,6 +147,13 @@ func (a *admin) tells(t *testing.T, id string, cause appprotectv1.SelfWipeCause)
 		t.Fatalf("it says %v: %v", w, err)
 	}
 	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(chain[0]))
+	others := x509.NewCertPool()
+	others.AddCert(must[*x509.Certificate](t)(x509.ParseCertificate(chain[1])))
+	if _, err := leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: others, CurrentTime: r.GetEndedAt().AsTime(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}); err != nil {
+		t.Errorf("its certificate: %v", err)
+	}
 	digest := sha256.Sum256(w.GetContent())
 	if key, ok := leaf.PublicKey.(*ecdsa.PublicKey); !ok || !ecdsa.VerifyASN1(key, digest[:], w.GetSignature()) {
 		t.Error("its signature does not hold")

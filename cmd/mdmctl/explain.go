@@ -85,7 +85,7 @@ func writeExplanation(s *sheet, e *appprotectv1.Explanation) error {
 	add("config.custom.", p.GetConfig().GetCustom())
 	add("config.permissions.", p.GetConfig().GetPermissions())
 	if c := p.GetConfig(); c != nil && c.ConnectedApps != nil {
-		rows = append(rows, explained{"config.connected_apps", strconv.FormatBool(c.GetConnectedApps()), ""})
+		rows = append(rows, explained{"config.connected_apps", strconv.FormatBool(c.GetConnectedApps()), from["config.connected_apps"]})
 	}
 	return s.section("Settings", func(s *sheet) error {
 		return sheetTable(s, []column[explained]{

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"ringfence/internal/apprules"
+	"ringfence/internal/audit"
+	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
 
@@ -33,7 +35,7 @@ func (s *Service) ApplyPolicy(ctx context.Context, name string, spec Spec, expec
 	a := application{name: name, spec: spec.Canonical(), expected: expected, dryRun: dryRun}
 	var p Policy
 	var change Change
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		var err error
 		p, change, err = s.applyOnce(ctx, a)
 		return err
@@ -102,7 +104,7 @@ func (s *Service) applyOnce(ctx context.Context, a application) (Policy, Change,
 	if a.dryRun {
 		return p, change, nil
 	}
-	e := by(ctx, "appprotect.policy.apply", "app-policy/"+p.Name, fmt.Sprintf("revision %d", p.Revision))
+	e := audit.Of(ctx, "appprotect.policy.apply", "app-policy/"+p.Name, fmt.Sprintf("revision %d", p.Revision))
 	err = s.c.Policies.SavePolicy(ctx, p, e)
 	return p, change, s.policiesChanged(err)
 }
@@ -140,7 +142,7 @@ func (s *Service) policiesChanged(err error) error {
 //
 // Errors: [ErrNoPolicy] (never was), [ErrRevisionMoved], [ErrMoved].
 func (s *Service) DeletePolicy(ctx context.Context, name string, expected uint64) error {
-	return retry(func() error {
+	return fault.Retry(ErrMoved, func() error {
 		latest, deleted, err := s.c.Policies.Policy(ctx, name, 0)
 		switch {
 		case err != nil:
@@ -150,7 +152,7 @@ func (s *Service) DeletePolicy(ctx context.Context, name string, expected uint64
 		case deleted:
 			return nil
 		}
-		e := by(ctx, "appprotect.policy.delete", "app-policy/"+name, fmt.Sprintf("at revision %d", latest.Revision))
+		e := audit.Of(ctx, "appprotect.policy.delete", "app-policy/"+name, fmt.Sprintf("at revision %d", latest.Revision))
 		return s.policiesChanged(s.c.Policies.DeletePolicy(ctx, name, latest.Revision, e))
 	})
 }

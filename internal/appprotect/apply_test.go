@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence/internal/apprules"
+	"ringfence/internal/fault"
 )
 
 func TestApplyPolicy(t *testing.T) {
@@ -149,7 +150,7 @@ func TestPolicyRace(t *testing.T) {
 	w.store.fail("SavePolicy", ErrMoved)
 	_, _, err := w.s.ApplyPolicy(w.admin(), "p", specOf(t, nil), 0, false)
 	wantFault(t, err, ErrMoved)
-	if got := w.store.count()["SavePolicy"]; got != maxAttempts {
+	if got := w.store.count()["SavePolicy"]; got != fault.Attempts {
 		t.Errorf("tried %d times", got)
 	}
 }

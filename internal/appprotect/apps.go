@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"ringfence/internal/apprules"
+	"ringfence/internal/audit"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
@@ -103,7 +104,7 @@ func (s *Service) ApplyApp(ctx context.Context, a KnownApp, dryRun bool) (KnownA
 	}
 	var now KnownApp
 	var change Change
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		before, deleted, err := s.c.Policies.App(ctx, a.Package)
 		live := err == nil && !deleted
 		switch {
@@ -121,7 +122,7 @@ func (s *Service) ApplyApp(ctx context.Context, a KnownApp, dryRun bool) (KnownA
 		if dryRun {
 			return nil
 		}
-		e := by(ctx, "appprotect.app.apply", "app/"+a.Package, fmt.Sprintf("version %d", now.Version))
+		e := audit.Of(ctx, "appprotect.app.apply", "app/"+a.Package, fmt.Sprintf("version %d", now.Version))
 		return s.policiesChanged(s.c.Policies.SaveApp(ctx, now, e))
 	})
 	if err != nil {
@@ -154,6 +155,6 @@ func (s *Service) DeleteApp(ctx context.Context, pkg string) error {
 	if err != nil || deleted {
 		return err
 	}
-	e := by(ctx, "appprotect.app.delete", "app/"+pkg, fmt.Sprintf("at version %d", a.Version))
+	e := audit.Of(ctx, "appprotect.app.delete", "app/"+pkg, fmt.Sprintf("at version %d", a.Version))
 	return s.policiesChanged(s.c.Policies.DeleteApp(ctx, pkg, e))
 }

@@ -75,6 +75,26 @@ func TestRulingsAreShared(t *testing.T) {
 	})
 }
 
+// TestNamesInAnyCase: who is under a policy does not depend on who asked first.
+func TestNamesInAnyCase(t *testing.T) {
+	spec := specOf(t, nil)
+	spec.Target.Include = Audience{Users: []string{"Eve@example.com"}, Groups: []string{"Sales"}}
+	snap := newSnapshot([]Policy{{Name: "sales", Revision: 1, Spec: spec}}, nil, 1)
+	who := Subject{Package: mailApp, SignerSHA256: signer, Level: apprules.Unenrolled}
+	for _, tt := range []struct {
+		user, group string
+		want        bool
+	}{
+		{"bob@example.com", "sales", true}, {"bob@example.com", "hr", false}, {"ada@example.com", "SALES", true},
+		{"eve@example.com", "", true}, {"EVE@example.com", "hr", true}, {"ada@example.com", "", false},
+	} {
+		who.User, who.Groups = tt.user, []string{tt.group}
+		if got := snap.rule(who).Governed(); got != tt.want {
+			t.Errorf("%s of %q: governed %t, want %t", tt.user, tt.group, got, tt.want)
+		}
+	}
+}
+
 // TestRulingsAreMadeOnce: and who no policy can tell apart share one.
 func TestRulingsAreMadeOnce(t *testing.T) {
 	snap := newSnapshot([]Policy{{Name: "all", Revision: 1, Spec: specOf(t, nil)}}, nil, 1)

@@ -92,7 +92,7 @@ type hearing struct {
 func (s *Service) hear(ctx context.Context, h *hearing) error {
 	slot := s.memory.lock(h.caller.Device)
 	defer slot.mu.Unlock()
-	return retry(func() error {
+	return fault.Retry(ErrMoved, func() error {
 		if err := s.load(ctx, slot, h.caller); err != nil {
 			return err
 		}

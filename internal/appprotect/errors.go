@@ -10,6 +10,7 @@ var (
 	ErrPersonDisabled  = fault.New(fault.Refused, "PERSON_DISABLED", "the account is disabled")
 	ErrNameTaken       = fault.New(fault.Refused, "NAME_TAKEN", "another account has this person's name: an administrator must look into it")
 	ErrTooMany         = fault.New(fault.Refused, "TOO_MANY_REGISTRATIONS", "this person has as many registrations as one may: retire some, or sign out in apps that are not in use")
+	errTooManyToday    = fault.New(fault.Refused, ErrTooMany.Reason, "this person has registered %d times within a day: try again tomorrow", maxOpened)
 	ErrReportOvertaken = fault.New(fault.Refused, "REPORT_OVERTAKEN", "another report with this or a greater number was heard")
 	ErrRevisionMoved   = fault.New(fault.Conflict, "REVISION_MOVED", "the policy was changed meanwhile: look at its latest revision")
 	ErrEpochMoved      = fault.New(fault.Conflict, "EPOCH_MOVED", "the app has registered again since")

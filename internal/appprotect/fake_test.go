@@ -29,6 +29,7 @@ type fake struct {
 	challenges map[Digest]*fakeChallenge
 	byID       map[device.ID]Registration
 	names      map[string][2]string // issuer and subject of a name
+	opened     map[[2]string][]time.Time
 	certs      []Certificate
 	states     map[device.ID]State
 	record     []audit.Entry
@@ -46,7 +47,7 @@ type fakeChallenge struct {
 func newFake(t testing.TB) *fake {
 	return &fake{
 		t: t, policies: map[string][]Policy{}, gone: map[string]bool{}, apps: map[string]KnownApp{},
-		challenges: map[Digest]*fakeChallenge{}, byID: map[device.ID]Registration{}, names: map[string][2]string{},
+		challenges: map[Digest]*fakeChallenge{}, byID: map[device.ID]Registration{}, names: map[string][2]string{}, opened: map[[2]string][]time.Time{},
 		states: map[device.ID]State{}, calls: map[string]int{}, failing: map[string]error{},
 	}
 }
@@ -246,7 +247,9 @@ func (f *fake) Open(_ context.Context, o Opening) error {
 			f.byID[id] = other
 		}
 	}
-	f.names[r.Person.Name] = [2]string{r.Person.Issuer, r.Person.Subject}
+	account := [2]string{r.Person.Issuer, r.Person.Subject}
+	f.names[r.Person.Name] = account
+	f.opened[account] = append(f.opened[account], r.RegisteredAt)
 	f.certs = append(f.certs, o.Certificate)
 	delete(f.states, r.ID)
 	if o.Displaced != nil {
@@ -400,6 +403,18 @@ func (f *fake) OfAccount(_ context.Context, issuer, subject string, limit int) (
 	done, err := f.enter("OfAccount")
 	defer done()
 	return f.ofAccount(issuer, subject, limit), err
+}
+
+func (f *fake) OpenedSince(_ context.Context, issuer, subject string, since time.Time) (int, error) {
+	done, err := f.enter("OpenedSince")
+	defer done()
+	n := 0
+	for _, at := range f.opened[[2]string{issuer, subject}] {
+		if !at.Before(since) {
+			n++
+		}
+	}
+	return n, err
 }
 
 func (f *fake) ofAccount(issuer, subject string, limit int) (found []Registration) {

@@ -93,7 +93,7 @@ type departure struct {
 // ErrEpochMoved where it is in another epoch, ErrEnded where the epoch is over.
 func (s *Service) depart(ctx context.Context, d departure) (Registration, error) {
 	var r Registration
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		var err error
 		if r, err = s.c.Registrations.Registration(ctx, d.id); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Service) depart(ctx context.Context, d departure) (Registration, error)
 		r.Version++
 		e := d.entry
 		if e.Action == "" {
-			e = by(ctx, endAction, target(r.ID), endDetail(r.Epoch, end.Why, end.Detail))
+			e = audit.Of(ctx, endAction, target(r.ID), endDetail(r.Epoch, end.Why, end.Detail))
 		}
 		err = s.c.Registrations.Finish(ctx, r, e)
 		s.forget(r.ID)

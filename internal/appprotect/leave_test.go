@@ -233,7 +233,7 @@ func TestEndLosesARace(t *testing.T) {
 	a := w.joined(bob)
 	w.store.fail("Finish", ErrMoved)
 	wantFault(t, w.s.Leave(t.Context(), a.caller, nil), ErrMoved)
-	if got := w.store.count()["Finish"]; got != maxAttempts {
+	if got := w.store.count()["Finish"]; got != fault.Attempts {
 		t.Errorf("tried %d times", got)
 	}
 	w.store.fail("Finish", nil)

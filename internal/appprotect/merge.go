@@ -38,8 +38,8 @@ type Merged struct {
 	// Policies are those that apply, in the order of their names; without any
 	// the app is nobody's to open.
 	Policies []string
-	// Sources has what is said, in the order of the keys; what is missing is
-	// the default.
+	// Sources has what is said, settings and then configuration, each in the order
+	// of the keys; what is missing is the default.
 	Sources   []Source
 	Conflicts []Conflict
 }
@@ -60,7 +60,9 @@ func Merge(policies []Named, s Subject, schema *apprules.Schema) *Merged {
 	merged := apprules.Merge(settings...)
 	m.Sources = sources(applying, merged)
 	var config apprules.Config
-	config, m.Conflicts = mergeConfigs(applying, schema)
+	var more []Source
+	config, more, m.Conflicts = mergeConfigs(applying, schema)
+	m.Sources = append(m.Sources, more...)
 	m.Effective = apprules.Seal(merged, config, len(applying) > 0)
 	return m
 }

@@ -10,8 +10,8 @@ import (
 
 // mergeConfigs makes one configuration of what sorted policies say. A value
 // that the schema does not know, or no longer allows, is left out as a
-// conflict with the schema.
-func mergeConfigs(policies []Named, schema *apprules.Schema) (apprules.Config, []Conflict) {
+// conflict with the schema. The sources are all that say a key.
+func mergeConfigs(policies []Named, schema *apprules.Schema) (apprules.Config, []Source, []Conflict) {
 	m := configMerge{schema: schema, said: make(map[string][]string)}
 	for _, p := range policies {
 		m.add(p.Name, p.Spec.Config.Canonical())
@@ -28,7 +28,13 @@ func mergeConfigs(policies []Named, schema *apprules.Schema) (apprules.Config, [
 	for _, key := range slices.Sorted(maps.Keys(m.problems)) {
 		conflicts = append(conflicts, Conflict{key, sortedSet(m.said[key]), m.problems[key]})
 	}
-	return config.Canonical(), conflicts
+	var sources []Source
+	for _, key := range slices.Sorted(maps.Keys(m.said)) {
+		if _, left := m.problems[key]; !left {
+			sources = append(sources, Source{apprules.Key("config." + key), sortedSet(m.said[key])})
+		}
+	}
+	return config.Canonical(), sources, conflicts
 }
 
 // configMerge is a merge under way.
@@ -56,6 +62,7 @@ func (m *configMerge) add(policy string, c apprules.Config) {
 		put(&m.merged.Permissions, name, max(grant, m.merged.Permissions[name]))
 	}
 	if before := m.merged.ConnectedApps; c.ConnectedApps != nil {
+		m.said["connected_apps"] = append(m.said["connected_apps"], policy)
 		connected := *c.ConnectedApps && (before == nil || *before)
 		m.merged.ConnectedApps = &connected
 	}

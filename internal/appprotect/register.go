@@ -138,7 +138,7 @@ func (s *Service) arrive(ctx context.Context, a *arrival) (Admission, error) {
 		return Admission{}, err
 	}
 	var admitted Admission
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		var err error
 		admitted, err = s.open(ctx, a)
 		return err
@@ -183,6 +183,27 @@ func (s *Service) admit(ctx context.Context, a *arrival) error {
 // lets through.
 const MaxLive = 50
 
+// maxOpened is how many epochs one person may open in a day. Each stays on record
+// for ever.
+const maxOpened = 200
+
+// roomFor gives the registrations of a person that last, unless the person may
+// have no more of them; next is whether one of them is to be opened anew.
+func (s *Service) roomFor(ctx context.Context, p Person, next bool) ([]Registration, error) {
+	theirs, err := s.c.Registrations.OfAccount(ctx, p.Issuer, p.Subject, MaxLive)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(theirs) >= MaxLive && !next:
+		return nil, ErrTooMany
+	}
+	opened, err := s.c.Registrations.OpenedSince(ctx, p.Issuer, p.Subject, s.clock().Add(-24*time.Hour))
+	if err == nil && opened >= maxOpened {
+		err = errTooManyToday
+	}
+	return theirs, err
+}
+
 // open stores the epoch. Everything that can be refused is, before the one
 // write.
 func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
@@ -193,16 +214,13 @@ func (s *Service) open(ctx context.Context, a *arrival) (Admission, error) {
 	if err != nil {
 		return Admission{}, err
 	}
-	theirs, err := s.c.Registrations.OfAccount(ctx, a.person.Issuer, a.person.Subject, MaxLive)
-	switch {
-	case err != nil:
+	theirs, err := s.roomFor(ctx, a.person, before.Epoch > 0 && before.Lasts())
+	if err != nil {
 		return Admission{}, err
-	case len(theirs) >= MaxLive && (before.Epoch == 0 || !before.Lasts()):
-		return Admission{}, ErrTooMany
 	}
 	now := s.clock()
 	r := a.registration(&before, now)
-	certificate, err := s.issue(&r, a.proof, now)
+	certificate, err := s.issue(ctx, &r, a.proof, now)
 	if err != nil {
 		return Admission{}, err
 	}

@@ -479,6 +479,23 @@ func TestRegisterTooOften(t *testing.T) {
 	})
 }
 
+// TestRegisterAllDay: what is opened stays on record, so that there is an end to
+// it.
+func TestRegisterAllDay(t *testing.T) {
+	w := newWorld(t, true)
+	w.policy("all", "")
+	a := w.mail(bob)
+	for range maxOpened {
+		must(t, a.register())
+	}
+	wantFault(t, a.register(), ErrTooMany)
+	if got := a.standing(); got != "ok " {
+		t.Errorf("the registration there is: %s", got)
+	}
+	w.pass(24*time.Hour + time.Second)
+	must(t, a.register())
+}
+
 // TestRenamed: a sign-in that gives a person another name gives it to all that
 // the person has registered, at once.
 func TestRenamed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"ringfence/internal/apprules"
 	"ringfence/internal/device"
 	"ringfence/internal/identity"
 )
@@ -29,8 +30,7 @@ type Grant struct {
 func (s *Service) grant(c *Certificate) Grant {
 	return Grant{
 		Chain: c.Chain, TrustBundle: s.c.Authority.TrustBundle(),
-		// After two thirds of its life.
-		RenewAfter: c.IssuedAt.Add(c.ExpiresAt.Sub(c.IssuedAt) / 3 * 2).Truncate(time.Second),
+		RenewAfter: c.IssuedAt.Add(min(s.c.Limits.Certificate, c.ExpiresAt.Sub(c.IssuedAt)) / 3 * 2).Truncate(time.Second),
 	}
 }
 
@@ -54,10 +54,32 @@ func (s *Service) prove(der []byte) (proof, error) {
 	return proof{csr.PublicKey, sha256.Sum256(spki)}, nil
 }
 
+// longestCertificate bounds the life of a certificate.
+const longestCertificate = 400 * 24 * time.Hour
+
+// certified is how long a certificate lives: an app renews it when two thirds of
+// Limits.Certificate are over, and one that is out of reach meanwhile can still
+// come back with it until its lease has wiped the account. What lets nobody in
+// any more is the end of the epoch, at once.
+func (s *Service) certified(ctx context.Context, r *Registration) (time.Duration, error) {
+	at, err := s.bearings(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	wipe := apprules.Offline.Wipe.Of(at.Settings)
+	if wipe == 0 || wipe > longestCertificate {
+		return longestCertificate, nil
+	}
+	return min(wipe+s.c.Limits.Certificate, longestCertificate), nil
+}
+
 // issue has a certificate made for the present epoch of a registration.
-func (s *Service) issue(r *Registration, p proof, now time.Time) (Certificate, error) {
-	chain, serial, expires, err := s.c.Authority.IssueApp(
-		r.ID, r.Epoch, p.public, now.Add(-backdate), now.Add(s.c.Limits.Certificate))
+func (s *Service) issue(ctx context.Context, r *Registration, p proof, now time.Time) (Certificate, error) {
+	life, err := s.certified(ctx, r)
+	if err != nil {
+		return Certificate{}, err
+	}
+	chain, serial, expires, err := s.c.Authority.IssueApp(r.ID, r.Epoch, p.public, now.Add(-backdate), now.Add(life))
 	if err != nil {
 		return Certificate{}, err
 	}
@@ -81,7 +103,7 @@ func (s *Service) Renew(ctx context.Context, caller identity.Caller, csr []byte)
 	if err != nil {
 		return Grant{}, err
 	}
-	c, err := s.issue(&r, p, s.clock())
+	c, err := s.issue(ctx, &r, p, s.clock())
 	if err != nil {
 		return Grant{}, err
 	}

@@ -1,9 +1,7 @@
 package appprotect
 
 import (
-	"context"
 	"crypto/x509"
-	"errors"
 	"io"
 	"sync"
 	"time"
@@ -32,7 +30,8 @@ type LeaseSigner interface {
 
 // Limits shape how apps are held. Zero fields mean their defaults.
 type Limits struct {
-	// Certificate is how long a certificate of an app lives: 14 days.
+	// Certificate is how long an app in use keeps a certificate, and how long one
+	// outlives the lease: 14 days.
 	Certificate time.Duration
 	// CheckIn is how often an app in use reports: 30 minutes. Ungoverned is how
 	// often one for which no policy is does: 12 hours.
@@ -121,30 +120,6 @@ func New(c Config) *Service {
 
 // clock is the time as it is stored.
 func (s *Service) clock() time.Time { return s.c.Now().UTC().Truncate(time.Microsecond) }
-
-// maxAttempts bounds how often a decision is made anew because others were
-// faster. Each time somebody got on, so that even a crowd gets through.
-const maxAttempts = 10
-
-// retry decides again as long as the answer is ErrMoved.
-func retry(decide func() error) error {
-	var err error
-	for range maxAttempts {
-		if err = decide(); !errors.Is(err, ErrMoved) {
-			return err
-		}
-	}
-	return err
-}
-
-// by makes an entry in the name of the caller, or of the server itself where
-// there is none.
-func by(ctx context.Context, action, target, detail string) audit.Entry {
-	if identity.From(ctx).Is(identity.Anonymous) {
-		return audit.Server(action, target, detail)
-	}
-	return audit.By(ctx, action, target, detail)
-}
 
 // byApp makes an entry in the name of an app, which need not be the caller of
 // ctx, nor registered yet.

@@ -100,6 +100,8 @@ type Registrations interface {
 	Select(ctx context.Context, user string, limit int) ([]Registration, error)
 	// OfAccount gives at most limit registrations that last of one account, by id.
 	OfAccount(ctx context.Context, issuer, subject string, limit int) ([]Registration, error)
+	// OpenedSince counts the epochs that one account has opened since, over or not.
+	OpenedSince(ctx context.Context, issuer, subject string, since time.Time) (int, error)
 	// ByIDs gives those of these that there are, by id.
 	ByIDs(ctx context.Context, ids []device.ID) ([]Registration, error)
 	// Count counts the registrations that last.

@@ -150,7 +150,7 @@ func (s *Service) rejudge(ctx context.Context, id device.ID) (outcome, error) {
 func (s *Service) rejudgeState(ctx context.Context, id device.ID) (o outcome, state *State, err error) {
 	slot := s.memory.lock(id)
 	defer slot.mu.Unlock()
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		o, state = outcome{}, nil
 		if err := s.loadRegistration(ctx, slot, id); err != nil {
 			return err

@@ -44,6 +44,16 @@ func By(ctx context.Context, action, target, detail string) Entry {
 	}
 }
 
+// Of makes an entry in the name of the caller in ctx, or of the server itself
+// where there is none. Anonymous callers change nothing but by what makes its
+// own entries: to join, to register.
+func Of(ctx context.Context, action, target, detail string) Entry {
+	if identity.From(ctx).Is(identity.Anonymous) {
+		return Server(action, target, detail)
+	}
+	return By(ctx, action, target, detail)
+}
+
 // Server makes an entry for something the server does by itself.
 func Server(action, target, detail string) Entry {
 	return Entry{Actor: "server", Action: action, Target: target, Detail: detail}

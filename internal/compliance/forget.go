@@ -6,7 +6,6 @@ import (
 
 	"ringfence/internal/audit"
 	"ringfence/internal/device"
-	"ringfence/internal/identity"
 )
 
 // Forget erases what is kept of a device's epochs up to this one that speaks of
@@ -22,14 +21,5 @@ func (s *Service) Forget(ctx context.Context, id device.ID, epoch device.Epoch) 
 	// Whatever comes of it, the database knows better.
 	defer slot.unload()
 	detail := fmt.Sprintf("up to epoch %d: its record was deleted", epoch)
-	return s.config.Certificates.Erase(ctx, id, epoch, by(ctx, "compliance.forget", "device/"+string(id), detail))
-}
-
-// by makes an entry in the name of the caller, or of the server itself where
-// there is none.
-func by(ctx context.Context, action, target, detail string) audit.Entry {
-	if identity.From(ctx).Is(identity.Anonymous) {
-		return audit.Server(action, target, detail)
-	}
-	return audit.By(ctx, action, target, detail)
+	return s.config.Certificates.Erase(ctx, id, epoch, audit.Of(ctx, "compliance.forget", "device/"+string(id), detail))
 }

@@ -56,7 +56,7 @@ func (s *Service) EnrollmentEnded(ctx context.Context, id device.ID, epoch devic
 	defer slot.mu.Unlock()
 	// Whatever comes of it, the database knows better.
 	defer slot.unload()
-	e := by(ctx, "compliance.enrollment.end", "device/"+string(id), fmt.Sprintf("epoch %d: %s", epoch, reason))
+	e := audit.Of(ctx, "compliance.enrollment.end", "device/"+string(id), fmt.Sprintf("epoch %d: %s", epoch, reason))
 	r := Revocation{At: s.now(), Code: CodeCessationOfOperation, Reason: reason}
 	if err := s.config.Certificates.EndEpoch(ctx, id, epoch, r, e); err != nil {
 		return err

@@ -267,23 +267,6 @@ func FuzzParseSecret(f *testing.F) {
 	})
 }
 
-func TestRetry(t *testing.T) {
-	times := 0
-	err := retry(func() error {
-		if times++; times < 3 {
-			return ErrMoved
-		}
-		return nil
-	})
-	if err != nil || times != 3 {
-		t.Errorf("%d times, %v", times, err)
-	}
-	times = 0
-	if err := retry(func() error { times++; return ErrMoved }); !errors.Is(err, ErrMoved) || times != maxAttempts {
-		t.Errorf("%d times, %v", times, err)
-	}
-}
-
 func TestLater(t *testing.T) {
 	if got := later(noon, noon.Add(time.Second)); !got.Equal(noon.Add(time.Second)) {
 		t.Errorf("a clock that is behind makes %v", got)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ringfence/internal/audit"
+	"ringfence/internal/fault"
 )
 
 // CreateGroup adds a group with these users as members.
@@ -60,7 +61,7 @@ type GroupEdit func(GroupSpec) (GroupSpec, Membership, error)
 // [ErrTooManyMembers], Invalid (with the field).
 func (s *Service) ChangeGroup(ctx context.Context, id string, version uint64, edit GroupEdit) (Group, error) {
 	var g Group
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		before, err := s.groupAt(ctx, id, version)
 		if err != nil {
 			return err
@@ -93,7 +94,7 @@ func (s *Service) ChangeGroup(ctx context.Context, id string, version uint64, ed
 //
 // Errors: [ErrNoGroup], [ErrVersion].
 func (s *Service) DeleteGroup(ctx context.Context, id string, version uint64) error {
-	return retry(func() error {
+	return fault.Retry(ErrMoved, func() error {
 		g, err := s.groupAt(ctx, id, version)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -48,19 +47,4 @@ func (s *Service) settle(ctx context.Context, names []string, err error) {
 		// The change is there, even if whoever asked for it has gone.
 		s.c.Changed(context.WithoutCancel(ctx), names)
 	}
-}
-
-// maxAttempts bounds how often a decision is made anew because others were
-// faster. Each time somebody got on, so that even a crowd gets through.
-const maxAttempts = 10
-
-// retry decides again as long as the answer is ErrMoved.
-func retry(decide func() error) error {
-	var err error
-	for range maxAttempts {
-		if err = decide(); !errors.Is(err, ErrMoved) {
-			return err
-		}
-	}
-	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"ringfence/internal/audit"
-	"ringfence/internal/identity"
 )
 
 // Source is who tells: an identity provider that showed a token.
@@ -33,8 +32,5 @@ func by(ctx context.Context, action, target, detail string) audit.Entry {
 			RequestID: s.RequestID, Peer: s.Peer, Credential: s.TokenID,
 		}
 	}
-	if identity.From(ctx).Is(identity.Anonymous) {
-		return audit.Server(action, target, detail)
-	}
-	return audit.By(ctx, action, target, detail)
+	return audit.Of(ctx, action, target, detail)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ringfence/internal/audit"
+	"ringfence/internal/fault"
 )
 
 // CreateUser adds a user. A name that somebody had who was deleted is free.
@@ -43,7 +44,7 @@ func (s *Service) ListUsers(ctx context.Context, q Query) ([]User, int, error) {
 // Errors: [ErrNoUser], [ErrVersion], [ErrUserExists], Invalid (with the field).
 func (s *Service) ChangeUser(ctx context.Context, id string, version uint64, edit func(UserSpec) (UserSpec, error)) (User, error) {
 	var u User
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		before, err := s.userAt(ctx, id, version)
 		if err != nil {
 			return err
@@ -86,7 +87,7 @@ func explainUser(ctx context.Context, before, u User) audit.Entry {
 //
 // Errors: [ErrNoUser], [ErrVersion].
 func (s *Service) DeleteUser(ctx context.Context, id string, version uint64) error {
-	return retry(func() error {
+	return fault.Retry(ErrMoved, func() error {
 		u, err := s.userAt(ctx, id, version)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ringfence/internal/audit"
 	"ringfence/internal/identity"
 )
 
@@ -37,7 +38,7 @@ func (s *Service) CreateAdministrator(ctx context.Context, as Appointment, csr [
 	}
 	detail := fmt.Sprintf("role %s, person %s, groups %s, certificate %s, until %s", a.Role, a.Person,
 		cmp.Or(strings.Join(a.Groups, " "), "all"), a.Serial, a.ExpiresAt.Format(time.RFC3339))
-	err = s.c.Administrators.CreateAdministrator(ctx, a, by(ctx, "enroll.admin.create", "administrator/"+a.Name, detail))
+	err = s.c.Administrators.CreateAdministrator(ctx, a, audit.Of(ctx, "enroll.admin.create", "administrator/"+a.Name, detail))
 	if err != nil {
 		return Administrator{}, Grant{}, err
 	}
@@ -95,7 +96,7 @@ func (s *Service) RevokeAdministrator(ctx context.Context, serial string) (Admin
 	if err != nil {
 		return Administrator{}, err
 	}
-	e := by(ctx, "enroll.admin.revoke", "administrator/"+before.Name, "certificate "+serial)
+	e := audit.Of(ctx, "enroll.admin.revoke", "administrator/"+before.Name, "certificate "+serial)
 	a, err := s.c.Administrators.RevokeAdministrator(ctx, serial, s.clock(), e)
 	s.admins.forget(serial)
 	return a, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ringfence/internal/audit"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 )
@@ -35,7 +36,7 @@ func (s *Service) DeleteDevice(ctx context.Context, id device.ID, epoch device.E
 		return Device{}, err
 	}
 	var d Device
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		var err error
 		d, err = s.mark(ctx, id, epoch, reason)
 		return err
@@ -65,7 +66,7 @@ func (s *Service) mark(ctx context.Context, id device.ID, epoch device.Epoch, re
 		return before, nil
 	}
 	detail := fmt.Sprintf("epoch %d: %s", after.Epoch, reason)
-	return after, s.save(ctx, before, Change{Device: after, Entry: by(ctx, "enroll.delete", target(id), detail)})
+	return after, s.save(ctx, before, Change{Device: after, Entry: audit.Of(ctx, "enroll.delete", target(id), detail)})
 }
 
 // bury ends the enrolment of a tombstone that nothing waits for, has the device
@@ -91,7 +92,7 @@ func (s *Service) bury(ctx context.Context, d Device) (Device, error) {
 	if err := s.forget(ctx, d.ID, d.Epoch); err != nil {
 		return after, err
 	}
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		var err error
 		after, err = s.purge(ctx, d.ID, d.Epoch)
 		return err
@@ -110,7 +111,7 @@ func (s *Service) purge(ctx context.Context, id device.ID, epoch device.Epoch) (
 		return before, err
 	}
 	detail := fmt.Sprintf("epoch %d: nothing waits for the device any more", epoch)
-	err = s.save(ctx, before, Change{Device: after, Entry: by(ctx, "enroll.purge", target(id), detail)})
+	err = s.save(ctx, before, Change{Device: after, Entry: audit.Of(ctx, "enroll.purge", target(id), detail)})
 	if err != nil {
 		return before, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"ringfence/internal/audit"
 	"ringfence/internal/device"
 )
 
@@ -42,7 +43,7 @@ func (s *Service) forgetTokens(ctx context.Context) error {
 			return err
 		}
 		for _, id := range ids {
-			e := by(ctx, "enroll.token.forget", "token/"+id, "every device that joined with it is purged")
+			e := audit.Of(ctx, "enroll.token.forget", "token/"+id, "every device that joined with it is purged")
 			if err := s.c.Tokens.ForgetToken(ctx, id, e); err != nil {
 				return fmt.Errorf("forget the user of token %s: %w", id, err)
 			}

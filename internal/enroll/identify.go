@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ringfence/internal/device"
+	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
 
@@ -23,7 +24,7 @@ func (s *Service) Identify(ctx context.Context, serial string) (identity.Caller,
 }
 
 func (s *Service) find(ctx context.Context, serial string) (caller identity.Caller, err error) {
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		var err error
 		caller, err = s.lookUp(ctx, serial)
 		return err

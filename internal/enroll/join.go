@@ -83,7 +83,7 @@ func (s *Service) Join(ctx context.Context, r JoinRequest) (Admission, error) {
 	}
 	j := &joining{JoinRequest: r, lookup: lookup, facts: JoinFacts{Secret: secret, Mode: r.Mode}}
 	var admitted Admission
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		var err error
 		admitted, err = s.join(ctx, j)
 		return err

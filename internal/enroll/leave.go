@@ -7,7 +7,9 @@ import (
 	"strings"
 	"unicode"
 
+	"ringfence/internal/audit"
 	"ringfence/internal/device"
+	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
 
@@ -81,7 +83,7 @@ func (s *Service) end(ctx context.Context, l departure) (Device, error) {
 		d    Device
 		over *Ending
 	)
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		before, err := s.c.Devices.Device(ctx, l.id)
 		if err != nil {
 			return err
@@ -99,7 +101,7 @@ func (s *Service) end(ctx context.Context, l departure) (Device, error) {
 		}
 		detail := fmt.Sprintf("epoch %d: %s", d.Epoch, over.Reason)
 		return s.save(ctx, before, Change{
-			Device: d, Ending: over, Entry: by(ctx, actions[d.State], target(l.id), detail),
+			Device: d, Ending: over, Entry: audit.Of(ctx, actions[d.State], target(l.id), detail),
 		})
 	})
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"ringfence/internal/audit"
+	"ringfence/internal/fault"
 	"ringfence/internal/identity"
 )
 
@@ -19,7 +21,7 @@ func (s *Service) Renew(ctx context.Context, caller identity.Caller, csr []byte)
 		return Grant{}, err
 	}
 	var granted Grant
-	err = retry(func() error {
+	err = fault.Retry(ErrMoved, func() error {
 		var err error
 		granted, err = s.renew(ctx, caller, p)
 		return err
@@ -51,7 +53,7 @@ func (s *Service) renew(ctx context.Context, caller identity.Caller, p proof) (G
 	}
 	detail := fmt.Sprintf("epoch %d, certificate %s", after.Epoch, issued.Serial)
 	err = s.save(ctx, before, Change{
-		Device: after, Issued: &issued, Entry: by(ctx, "enroll.renew", target(after.ID), detail),
+		Device: after, Issued: &issued, Entry: audit.Of(ctx, "enroll.renew", target(after.ID), detail),
 	})
 	if err != nil {
 		return Grant{}, err

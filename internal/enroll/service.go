@@ -3,7 +3,6 @@ package enroll
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"io"
 	"time"
 
@@ -99,33 +98,8 @@ func New(c Config) *Service {
 // clock is the time as it is stored.
 func (s *Service) clock() time.Time { return s.c.Now().UTC().Truncate(time.Microsecond) }
 
-// maxAttempts bounds how often a decision is made anew because others were
-// faster. Each time somebody got on, so that even a crowd gets through.
-const maxAttempts = 10
-
-// retry decides again as long as the answer is ErrMoved.
-func retry(decide func() error) error {
-	var err error
-	for range maxAttempts {
-		if err = decide(); !errors.Is(err, ErrMoved) {
-			return err
-		}
-	}
-	return err
-}
-
-// by makes an entry in the name of the caller, or of the server itself where
-// there is none: nobody anonymous gets as far as a change but Join, which makes
-// its own.
-func by(ctx context.Context, action, target, detail string) audit.Entry {
-	if identity.From(ctx).Is(identity.Anonymous) {
-		return audit.Server(action, target, detail)
-	}
-	return audit.By(ctx, action, target, detail)
-}
-
 // actor is how the record names who is behind ctx.
-func actor(ctx context.Context) string { return by(ctx, "", "", "").Actor }
+func actor(ctx context.Context) string { return audit.Of(ctx, "", "", "").Actor }
 
 // byDevice makes an entry in the name of a device that is not the caller yet.
 func byDevice(ctx context.Context, d Device, action, detail string) audit.Entry {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"ringfence/internal/audit"
+	"ringfence/internal/fault"
 )
 
 // CreateToken makes a token. The secret is given here and never again: a call
@@ -23,7 +26,7 @@ func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (Token, strin
 		secret string
 	)
 	// What is in the way here is a lookup that was drawn before.
-	err := retry(func() error {
+	err := fault.Retry(ErrMoved, func() error {
 		var err error
 		token, secret, err = s.createToken(ctx, spec)
 		return err
@@ -51,7 +54,7 @@ func (s *Service) createToken(ctx context.Context, spec TokenSpec) (Token, strin
 	}
 	detail := fmt.Sprintf("%s %s, group %s, max uses %d, until %s",
 		t.Ownership, t.Mode, t.Group, t.MaxUses, t.ExpiresAt.Format(time.RFC3339))
-	kept, created, err := s.c.Tokens.CreateToken(ctx, t, by(ctx, "enroll.token.create", "token/"+t.ID, detail))
+	kept, created, err := s.c.Tokens.CreateToken(ctx, t, audit.Of(ctx, "enroll.token.create", "token/"+t.ID, detail))
 	switch {
 	case err != nil:
 		return Token{}, "", err
@@ -100,5 +103,5 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (Token, error) {
 	if _, err := s.Token(ctx, id); err != nil {
 		return Token{}, err
 	}
-	return s.c.Tokens.RevokeToken(ctx, id, s.clock(), by(ctx, "enroll.token.revoke", "token/"+id, ""))
+	return s.c.Tokens.RevokeToken(ctx, id, s.clock(), audit.Of(ctx, "enroll.token.revoke", "token/"+id, ""))
 }

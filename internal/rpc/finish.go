@@ -69,10 +69,16 @@ func (c *call) log(o outcome, err error, now time.Time) {
 	if o.reason != "" {
 		line.AddAttrs(slog.String(keyReason, o.reason))
 	}
-	if o.code == codes.Internal {
+	if o.code == codes.Internal || o.causeIsLogged() {
 		line.AddAttrs(slog.String(keyErr, err.Error()))
 	}
 	_ = handler.Handle(c.ctx, line) // there is nowhere else to say that logging fails
+}
+
+// causeIsLogged reports whether the log says more of a refusal than the caller
+// hears: why a sign-in does not hold, or who does not answer, only it tells.
+func (o *outcome) causeIsLogged() bool {
+	return o.caused && (o.code == codes.PermissionDenied || o.code == codes.Unavailable)
 }
 
 func levelOf(code codes.Code) slog.Level {

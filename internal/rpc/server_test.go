@@ -265,6 +265,32 @@ func TestQuickCheckComesFirst(t *testing.T) {
 	}
 }
 
+// TestCausesInLog: of who may not, and of who does not answer, the log says why;
+// of a mistake in a request it does not repeat what a stranger wrote.
+func TestCausesInLog(t *testing.T) {
+	l := start(t, nil)
+	conn := l.device(t, "device-one")
+	for _, tt := range []struct {
+		err  *fault.Error
+		want any
+	}{
+		{fault.New(fault.Denied, "SIGN_IN_REFUSED", "it does not hold"), "it does not hold: the cause"},
+		{fault.New(fault.Refused, "ISSUER_UNAVAILABLE", "try again"), "try again: the cause"},
+		{fault.InvalidField("token", "is not one"), nil},
+		{fault.New(fault.Refused, "LATE", "too late"), nil},
+	} {
+		l.phones.leave = func(context.Context) error { return tt.err.WithCause(errors.New("the cause")) }
+		_, err := enrollv1.NewEnrollmentServiceClient(conn).Leave(t.Context(), &enrollv1.LeaveRequest{})
+		logged := l.log.of(t, leave)
+		if got := logged[len(logged)-1]["err"]; got != tt.want {
+			t.Errorf("%v: the log says %v, want %v", tt.err, got, tt.want)
+		}
+		if strings.Contains(err.Error(), "the cause") {
+			t.Errorf("the caller hears %v", err)
+		}
+	}
+}
+
 // raw sends octets as they are.
 type raw struct{ encoding.Codec }
 

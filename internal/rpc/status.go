@@ -92,6 +92,8 @@ type outcome struct {
 	reason  string
 	message string
 	fields  []fault.Field
+	// caused: the error has a cause, which the client never sees.
+	caused bool
 }
 
 var codeOfKind = [...]codes.Code{
@@ -120,7 +122,7 @@ func outcomeOf(err error) outcome {
 		case e.Kind == fault.Refused && aboutOthers[e.Reason]:
 			code = codes.Unavailable
 		}
-		return outcome{code: code, reason: e.Reason, message: e.Message, fields: e.Fields}
+		return outcome{code: code, reason: e.Reason, message: e.Message, fields: e.Fields, caused: errors.Unwrap(e) != nil}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -17,6 +17,7 @@ type DB struct {
 	version int64
 	reads   *sql.DB
 	gorm    *gorm.DB // over reads
+	queries queries
 	writes  transactor
 	close   func() error
 }

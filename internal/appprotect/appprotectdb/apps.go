@@ -28,7 +28,7 @@ func (r *appRow) app() (a appprotect.KnownApp, err error) {
 			return appprotect.KnownApp{}, damaged(err, "app %q", r.pkg)
 		}
 	}
-	a.Package, a.Version, a.ChangedAt, a.ChangedBy = r.pkg, r.version, timeOf(r.changedAt), r.changedBy
+	a.Package, a.Version, a.ChangedAt, a.ChangedBy = r.pkg, r.version, sqldb.FromMicros(r.changedAt), r.changedBy
 	return a, nil
 }
 
@@ -72,7 +72,7 @@ func (s *Store) SaveApp(ctx context.Context, a appprotect.KnownApp, e audit.Entr
 	}
 	text := `UPDATE appprotect_apps SET version = ?, live = 1, content = ?, changed_at = ?, changed_by = ?
 WHERE package = ? AND version = ?`
-	args := []any{int64(a.Version), content, micros(a.ChangedAt), a.ChangedBy, a.Package, int64(a.Version) - 1}
+	args := []any{int64(a.Version), content, sqldb.Micros(a.ChangedAt), a.ChangedBy, a.Package, int64(a.Version) - 1}
 	if a.Version == 1 {
 		text = `INSERT INTO appprotect_apps (version, live, content, changed_at, changed_by, package)
 VALUES (?, 1, ?, ?, ?, ?) ON CONFLICT (package) DO NOTHING`

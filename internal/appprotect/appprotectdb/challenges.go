@@ -14,7 +14,7 @@ import (
 // makes up for it.
 func (s *Store) SaveChallenge(ctx context.Context, c appprotect.Challenge, now time.Time, most int) error {
 	return moved(s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec("DELETE FROM appprotect_challenges WHERE expires_at < ?", micros(now)); err != nil {
+		if _, err := tx.Exec("DELETE FROM appprotect_challenges WHERE expires_at < ?", sqldb.Micros(now)); err != nil {
 			return err
 		}
 		var open int
@@ -27,7 +27,7 @@ func (s *Store) SaveChallenge(ctx context.Context, c appprotect.Challenge, now t
 			}
 		}
 		_, err := tx.Exec("INSERT INTO appprotect_challenges (hash, package, expires_at) VALUES (?, ?, ?)",
-			c.Hash[:], c.Package, micros(c.ExpiresAt))
+			c.Hash[:], c.Package, sqldb.Micros(c.ExpiresAt))
 		return err
 	}))
 }
@@ -45,5 +45,5 @@ func (s *Store) Challenge(ctx context.Context, hash appprotect.Digest) (appprote
 	if err != nil {
 		return appprotect.Challenge{}, missing(err, appprotect.ErrChallenge)
 	}
-	return appprotect.Challenge{Hash: hash, Package: pkg, ExpiresAt: timeOf(expires)}, nil
+	return appprotect.Challenge{Hash: hash, Package: pkg, ExpiresAt: sqldb.FromMicros(expires)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ringfence/internal/appprotect"
+	"ringfence/internal/sqldb"
 )
 
 const standingsSQL = "SELECT " + registrationColumns + ", " + stateColumns + " FROM " + registrationTables + `
@@ -53,6 +54,6 @@ func filters(q appprotect.Query) (string, []any) {
 	where(q.Lasts != nil && *q.Lasts, "e.ended_at IS NULL")
 	where(q.Lasts != nil && !*q.Lasts, "e.ended_at IS NOT NULL")
 	where(q.Standing != 0, "s.standing = ?", int64(q.Standing))
-	where(q.After != "", "(r.created_at, r.id) > (?, ?)", micros(q.AfterAt), string(q.After))
+	where(q.After != "", "(r.created_at, r.id) > (?, ?)", sqldb.Micros(q.AfterAt), string(q.After))
 	return b.String(), args
 }

@@ -46,7 +46,7 @@ func (s *Store) Open(ctx context.Context, o appprotect.Opening) error {
 // useChallenge takes a challenge away: of two who come with it, one finds it.
 func useChallenge(tx *sqldb.Tx, o appprotect.Opening) error {
 	n, err := tx.Exec("DELETE FROM appprotect_challenges WHERE hash = ? AND package = ? AND expires_at >= ?",
-		o.Challenge[:], o.Registration.Package, micros(o.Registration.RegisteredAt))
+		o.Challenge[:], o.Registration.Package, sqldb.Micros(o.Registration.RegisteredAt))
 	if err == nil && n != 1 {
 		return appprotect.ErrChallenge
 	}
@@ -91,7 +91,7 @@ func putRegistration(tx *sqldb.Tx, o appprotect.Opening, groups string) error {
 		string(r.ID), r.Person.Issuer, r.Person.Subject, r.Tag, r.Package,
 	}
 	if r.Version == 1 {
-		_, err := tx.Exec(insertRegistrationSQL, append(args, micros(r.RegisteredAt))...)
+		_, err := tx.Exec(insertRegistrationSQL, append(args, sqldb.Micros(r.RegisteredAt))...)
 		return err
 	}
 	if err := one(tx.Exec(reopenRegistrationSQL, append(args, int64(r.Version)-1, int64(r.Epoch)-1)...)); err != nil {
@@ -127,7 +127,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 // putEpoch stores a new epoch, and the state that nothing is known of yet.
 func putEpoch(tx *sqldb.Tx, r appprotect.Registration) error {
 	_, err := tx.Exec(insertEpochSQL, string(r.ID), int64(r.Epoch), r.RequestDigest[:], r.SignerSHA256, int64(r.Level),
-		r.AppVersion, r.SDKVersion, micros(r.RegisteredAt))
+		r.AppVersion, r.SDKVersion, sqldb.Micros(r.RegisteredAt))
 	if err != nil {
 		return err
 	}
@@ -152,6 +152,6 @@ func orKeyReused(err error) error {
 func putCertificate(tx *sqldb.Tx, c appprotect.Certificate, opening int64) error {
 	_, err := tx.Exec(`INSERT INTO appprotect_certificates
 (serial, registration_id, epoch, key_digest, opening, chain, issued_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.Serial, string(c.ID), int64(c.Epoch), c.Key[:], opening, joinChain(c.Chain), micros(c.IssuedAt), micros(c.ExpiresAt))
+		c.Serial, string(c.ID), int64(c.Epoch), c.Key[:], opening, joinChain(c.Chain), sqldb.Micros(c.IssuedAt), sqldb.Micros(c.ExpiresAt))
 	return err
 }

@@ -50,7 +50,7 @@ func (r *policyRow) policy() (appprotect.Policy, error) {
 	}
 	return appprotect.Policy{
 		Name: r.name, Revision: r.revision, Spec: spec,
-		CreatedAt: timeOf(r.createdAt), RevisedAt: timeOf(r.revisedAt), RevisedBy: r.revisedBy,
+		CreatedAt: sqldb.FromMicros(r.createdAt), RevisedAt: sqldb.FromMicros(r.revisedAt), RevisedBy: r.revisedBy,
 	}, nil
 }
 
@@ -119,7 +119,7 @@ func (s *Store) SavePolicy(ctx context.Context, p appprotect.Policy, e audit.Ent
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO appprotect_policy_revisions (name, revision, spec, created_at, revised_at, revised_by)
-VALUES (?, ?, ?, ?, ?, ?)`, p.Name, int64(p.Revision), spec, micros(p.CreatedAt), micros(p.RevisedAt), p.RevisedBy)
+VALUES (?, ?, ?, ?, ?, ?)`, p.Name, int64(p.Revision), spec, sqldb.Micros(p.CreatedAt), sqldb.Micros(p.RevisedAt), p.RevisedBy)
 		if err != nil {
 			return err
 		}

@@ -3,9 +3,11 @@ package appprotectdb
 import (
 	"context"
 	"slices"
+	"time"
 
 	"ringfence/internal/appprotect"
 	"ringfence/internal/device"
+	"ringfence/internal/sqldb"
 )
 
 // Registration implements [appprotect.Registrations].
@@ -76,6 +78,14 @@ const namedSQL = "(r.issuer, r.subject) = (SELECT n.issuer, n.subject FROM apppr
 // OfAccount implements [appprotect.Registrations].
 func (s *Store) OfAccount(ctx context.Context, issuer, subject string, limit int) ([]appprotect.Registration, error) {
 	return s.registrations(ctx, "AND e.ended_at IS NULL AND r.issuer = ? AND r.subject = ? ORDER BY r.id LIMIT ?", issuer, subject, limit)
+}
+
+// OpenedSince implements [appprotect.Registrations].
+func (s *Store) OpenedSince(ctx context.Context, issuer, subject string, since time.Time) (int, error) {
+	var n int
+	err := s.row(ctx, `SELECT COUNT(*) FROM appprotect_registrations AS r JOIN appprotect_epochs AS e ON e.registration_id = r.id
+WHERE r.issuer = ? AND r.subject = ? AND e.registered_at >= ?`, []any{issuer, subject, sqldb.Micros(since)}, []any{&n})
+	return n, err
 }
 
 // chunk is how many registrations one query names: a statement takes only so

@@ -392,6 +392,11 @@ func TestSelect(t *testing.T) {
 		ada := person("ada")
 		same(t, "of the account", []device.ID{all[0].Registration.ID, all[2].Registration.ID}, found(s.OfAccount(t.Context(), ada.Issuer, ada.Subject, 10)))
 		same(t, "of the account, one", []device.ID{all[0].Registration.ID}, found(s.OfAccount(t.Context(), ada.Issuer, ada.Subject, 1)))
+		for since, want := range map[time.Time]int{t0: 4, t0.Add(time.Hour): 1, t0.Add(2 * time.Hour): 0} {
+			if n, err := s.OpenedSince(t.Context(), ada.Issuer, ada.Subject, since); err != nil || n != want {
+				t.Errorf("%d opened since %v, %v; want %d", n, since, err, want)
+			}
+		}
 		same(t, "of no account", []device.ID{}, found(s.OfAccount(t.Context(), "https://other.example.com", ada.Subject, 1)))
 		asked := []device.ID{all[4].Registration.ID, "registration-9999", all[0].Registration.ID, all[0].Registration.ID}
 		for n := range 2500 { // more than one query names

@@ -10,6 +10,7 @@ import (
 	"ringfence/internal/apprules"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/sqldb"
 )
 
 // registrationRow is a registration in one of its epochs.
@@ -67,7 +68,7 @@ func (r *registrationRow) registration() (appprotect.Registration, error) {
 		Person: appprotect.Person{Issuer: r.issuer, Subject: r.subject, Name: r.name, Groups: groups},
 		Tag:    r.tag, Package: r.pkg, SignerSHA256: r.signer, Level: apprules.Level(r.level),
 		AppVersion: r.appVersion, SDKVersion: r.sdkVersion,
-		RegisteredAt: timeOf(r.registeredAt), CreatedAt: timeOf(r.createdAt), RequestDigest: digest(r.request), End: end,
+		RegisteredAt: sqldb.FromMicros(r.registeredAt), CreatedAt: sqldb.FromMicros(r.createdAt), RequestDigest: digest(r.request), End: end,
 	}, nil
 }
 
@@ -77,7 +78,7 @@ func (r *registrationRow) end() (*appprotect.End, error) {
 	if r.endedAt == nil {
 		return nil, nil
 	}
-	end := &appprotect.End{At: timeOf(*r.endedAt), Why: appprotect.EndReason(*r.endWhy), Detail: *r.endDetail}
+	end := &appprotect.End{At: sqldb.FromMicros(*r.endedAt), Why: appprotect.EndReason(*r.endWhy), Detail: *r.endDetail}
 	if r.wipeCause == nil {
 		return end, nil
 	}
@@ -85,7 +86,7 @@ func (r *registrationRow) end() (*appprotect.End, error) {
 	end.SelfWipe = &appprotect.SelfWipe{
 		ID: device.ID(r.id), Epoch: device.Epoch(r.epoch),
 		Cause: appprotect.SelfWipeCause(*r.wipeCause), LeaseNumber: *r.wipeLease, PolicyRevision: *r.wipePolicy,
-		FinishedAt: timeOf(*r.wipeFinishedAt), Files: *r.wipeFiles, Bytes: *r.wipeBytes,
+		FinishedAt: sqldb.FromMicros(*r.wipeFinishedAt), Files: *r.wipeFiles, Bytes: *r.wipeBytes,
 		Content: r.wipeContent, Signature: r.wipeSignature, Chain: chain,
 	}
 	return end, err
@@ -99,12 +100,12 @@ WHERE registration_id = ? AND epoch = ? AND ended_at IS NULL`
 
 // endArgs refuses what a stranger has counted beyond all bounds.
 func endArgs(id device.ID, epoch device.Epoch, end appprotect.End) ([]any, error) {
-	args := []any{micros(end.At), string(end.Why), end.Detail}
+	args := []any{sqldb.Micros(end.At), string(end.Why), end.Detail}
 	if w := end.SelfWipe; w != nil {
 		if max(w.LeaseNumber, w.Files, w.Bytes) > math.MaxInt64 {
 			return nil, fault.InvalidField("self_wipe", "has a number that is too great")
 		}
-		args = append(args, string(w.Cause), int64(w.LeaseNumber), w.PolicyRevision, micros(w.FinishedAt),
+		args = append(args, string(w.Cause), int64(w.LeaseNumber), w.PolicyRevision, sqldb.Micros(w.FinishedAt),
 			int64(w.Files), int64(w.Bytes), w.Content, w.Signature, joinChain(w.Chain))
 	} else {
 		args = append(args, nil, nil, nil, nil, nil, nil, nil, nil, nil)
@@ -133,7 +134,7 @@ func (r *certificateRow) certificate() (appprotect.Certificate, error) {
 	}
 	return appprotect.Certificate{
 		Serial: r.serial, ID: device.ID(r.id), Epoch: device.Epoch(r.epoch), Key: digest(r.key),
-		Chain: chain, IssuedAt: timeOf(r.issuedAt), ExpiresAt: timeOf(r.expiresAt),
+		Chain: chain, IssuedAt: sqldb.FromMicros(r.issuedAt), ExpiresAt: sqldb.FromMicros(r.expiresAt),
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"ringfence/internal/apprules"
 	"ringfence/internal/fault"
+	"ringfence/internal/sqldb"
 )
 
 // Times are in microseconds, absent for none; spans in nanoseconds; values of
@@ -50,11 +51,11 @@ func encodeReport(r *apprules.Report) (string, error) {
 		return "", err
 	}
 	return encode(reportForm{
-		ObservedAt: absent(r.ObservedAt), AppliedRevision: r.AppliedRevision,
+		ObservedAt: sqldb.NullMicros(r.ObservedAt), AppliedRevision: r.AppliedRevision,
 		AppVersion: r.AppVersion, SDKVersion: r.SDKVersion, AgentVersion: r.AgentVersion, AgentUpdateWaits: r.AgentUpdateWaits,
 		OSVersion: r.OSVersion, Patch: r.Patch, Manufacturer: r.Manufacturer, Model: r.Model,
 		Lock: r.Lock, RootChecked: r.RootChecked, RootSignals: r.RootSignals,
-		Integrity: integrityForm{r.Integrity.Verdict, r.Integrity.Evaluation, absent(r.Integrity.At)},
+		Integrity: integrityForm{r.Integrity.Verdict, r.Integrity.Evaluation, sqldb.NullMicros(r.Integrity.At)},
 		AppScan:   r.AppScan, Knox: r.Knox, Defender: r.Defender, ThirdParty: r.ThirdParty,
 		PINSet: r.PIN.Set, PINFailures: r.PIN.Failures, PendingWipes: r.PendingWipes, DoneWipes: r.DoneWipes,
 	}, maxState)
@@ -66,11 +67,11 @@ func decodeReport(raw string) (*apprules.Report, error) {
 		return nil, err
 	}
 	r := &apprules.Report{
-		ObservedAt: timeOrZero(f.ObservedAt), AppliedRevision: f.AppliedRevision,
+		ObservedAt: sqldb.FromNullMicros(f.ObservedAt), AppliedRevision: f.AppliedRevision,
 		AppVersion: f.AppVersion, SDKVersion: f.SDKVersion, AgentVersion: f.AgentVersion, AgentUpdateWaits: f.AgentUpdateWaits,
 		OSVersion: f.OSVersion, Patch: f.Patch, Manufacturer: f.Manufacturer, Model: f.Model,
 		Lock: f.Lock, RootChecked: f.RootChecked, RootSignals: f.RootSignals,
-		Integrity: apprules.IntegrityReport{Verdict: f.Integrity.Verdict, Evaluation: f.Integrity.Evaluation, At: timeOrZero(f.Integrity.At)},
+		Integrity: apprules.IntegrityReport{Verdict: f.Integrity.Verdict, Evaluation: f.Integrity.Evaluation, At: sqldb.FromNullMicros(f.Integrity.At)},
 		AppScan:   f.AppScan, Knox: f.Knox, Defender: f.Defender, ThirdParty: f.ThirdParty,
 		PIN: apprules.PINState{Set: f.PINSet, Failures: f.PINFailures}, PendingWipes: f.PendingWipes, DoneWipes: f.DoneWipes,
 	}
@@ -109,12 +110,12 @@ func encodeVerdict(v apprules.Verdict) (string, error) {
 		return "", invalid("verdict", err)
 	}
 	return encode(verdictForm{
-		Standing: v.Standing, EvaluatedAt: absent(v.EvaluatedAt), EvidenceAt: absent(v.EvidenceAt),
-		Since: absent(v.Since), ChangesAt: absent(v.ChangesAt),
+		Standing: v.Standing, EvaluatedAt: sqldb.NullMicros(v.EvaluatedAt), EvidenceAt: sqldb.NullMicros(v.EvidenceAt),
+		Since: sqldb.NullMicros(v.Since), ChangesAt: sqldb.NullMicros(v.ChangesAt),
 		Findings: list(v.Findings, func(f apprules.Finding) findingForm {
 			return findingForm{
 				Check: f.Check, Threshold: f.Threshold, Actual: f.Actual, Action: f.Action, EvidenceAge: f.EvidenceAge,
-				Since: absent(f.Since), RemedyKey: f.RemedyKey, Remedy: f.Remedy, Link: f.Link,
+				Since: sqldb.NullMicros(f.Since), RemedyKey: f.RemedyKey, Remedy: f.Remedy, Link: f.Link,
 			}
 		}),
 	}, maxState)
@@ -126,12 +127,12 @@ func decodeVerdict(raw string) (apprules.Verdict, error) {
 		return apprules.Verdict{}, err
 	}
 	v := apprules.Verdict{
-		Standing: form.Standing, EvaluatedAt: timeOrZero(form.EvaluatedAt), EvidenceAt: timeOrZero(form.EvidenceAt),
-		Since: timeOrZero(form.Since), ChangesAt: timeOrZero(form.ChangesAt),
+		Standing: form.Standing, EvaluatedAt: sqldb.FromNullMicros(form.EvaluatedAt), EvidenceAt: sqldb.FromNullMicros(form.EvidenceAt),
+		Since: sqldb.FromNullMicros(form.Since), ChangesAt: sqldb.FromNullMicros(form.ChangesAt),
 		Findings: list(form.Findings, func(f findingForm) apprules.Finding {
 			return apprules.Finding{
 				Check: f.Check, Threshold: f.Threshold, Actual: f.Actual, Action: f.Action, EvidenceAge: f.EvidenceAge,
-				Since: timeOrZero(f.Since), RemedyKey: f.RemedyKey, Remedy: f.Remedy, Link: f.Link,
+				Since: sqldb.FromNullMicros(f.Since), RemedyKey: f.RemedyKey, Remedy: f.Remedy, Link: f.Link,
 			}
 		}),
 	}

@@ -44,7 +44,7 @@ func (r *stateRow) state(id device.ID) (appprotect.State, error) {
 	}
 	return appprotect.State{
 		ID: id, Epoch: device.Epoch(*r.epoch), Version: *r.version, Generation: *r.generation,
-		Number: *r.number, ReportDigest: digest(r.digest), Report: report, HeardAt: timeOrZero(r.heardAt),
+		Number: *r.number, ReportDigest: digest(r.digest), Report: report, HeardAt: sqldb.FromNullMicros(r.heardAt),
 		Verdict: verdict, Intended: *r.intended,
 	}, nil
 }
@@ -116,8 +116,8 @@ func stateArgs(st appprotect.State) ([]any, error) {
 		}
 	}
 	return []any{
-		int64(st.Version), int64(st.Generation), int64(st.Number), st.ReportDigest[:], absent(st.HeardAt),
-		int64(st.Verdict.Standing), absent(st.Verdict.ChangesAt), st.Intended, report, verdict,
+		int64(st.Version), int64(st.Generation), int64(st.Number), st.ReportDigest[:], sqldb.NullMicros(st.HeardAt),
+		int64(st.Verdict.Standing), sqldb.NullMicros(st.Verdict.ChangesAt), st.Intended, report, verdict,
 		string(st.ID), int64(st.Epoch), int64(st.Version) - 1,
 	}, nil
 }
@@ -133,7 +133,7 @@ func (s *Store) Due(ctx context.Context, d appprotect.Due) ([]device.ID, error) 
 		due []device.ID
 		id  string
 	)
-	err := s.each(ctx, dueSQL, []any{string(d.After), micros(d.Now), int64(d.Generation), d.Limit}, []any{&id}, func() error {
+	err := s.each(ctx, dueSQL, []any{string(d.After), sqldb.Micros(d.Now), int64(d.Generation), d.Limit}, []any{&id}, func() error {
 		due = append(due, device.ID(id))
 		return nil
 	})

@@ -15,7 +15,6 @@ package appprotectdb
 
 import (
 	"context"
-	"time"
 
 	"ringfence/internal/appprotect"
 	"ringfence/internal/fault"
@@ -23,10 +22,7 @@ import (
 )
 
 // Store is every door of package appprotect that keeps something.
-type Store struct {
-	db    *sqldb.DB
-	reads *reads
-}
+type Store struct{ db *sqldb.DB }
 
 var (
 	_ appprotect.Policies      = (*Store)(nil)
@@ -35,11 +31,11 @@ var (
 )
 
 // New makes a Store on an open database.
-func New(db *sqldb.DB) *Store { return &Store{db, newReads(db)} }
+func New(db *sqldb.DB) *Store { return &Store{db} }
 
 // row reads one row by hand-written SQL, outside a transaction.
 func (s *Store) row(ctx context.Context, text string, args, dest []any) error {
-	return sqldb.Fault(s.reads.row(ctx, text, args, dest))
+	return s.db.QueryRow(ctx, text, args, dest...)
 }
 
 // each reads rows by hand-written SQL, outside a transaction. Dest gives where a
@@ -84,28 +80,6 @@ func one(n int64, err error) error {
 		return appprotect.ErrMoved
 	}
 	return err
-}
-
-// micros is a time as it is stored.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// absent is micros with NULL for the zero time.
-func absent(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UnixMicro())
-}
-
-// timeOf reads micros.
-func timeOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
-// timeOrZero reads absent.
-func timeOrZero(us *int64) time.Time {
-	if us == nil {
-		return time.Time{}
-	}
-	return timeOf(*us)
 }
 
 // digest reads a stored SHA-256. The schema sees to the length.

@@ -44,13 +44,13 @@ func (r certificateRow) certificate() (compliance.Certificate, error) {
 		Key:     compliance.CertificateKey{Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Alias: r.Alias},
 		Group:   textOrEmpty(r.DeviceGroup),
 		Ordinal: r.Ordinal, Subject: r.Subject,
-		NotBefore: timeOf(r.NotBeforeAt), NotAfter: timeOf(r.NotAfterAt),
+		NotBefore: sqldb.FromMicros(r.NotBeforeAt), NotAfter: sqldb.FromMicros(r.NotAfterAt),
 	}
 	copy(c.Key.SHA256[:], r.KeySHA256)
 	copy(c.Profile[:], r.ProfileSHA256)
 	if r.RevokedAt != nil {
 		c.Revocation = &compliance.Revocation{
-			At: timeOf(*r.RevokedAt), Code: compliance.RevocationCode(*r.RevocationCode), Reason: *r.RevocationReason,
+			At: sqldb.FromMicros(*r.RevokedAt), Code: compliance.RevocationCode(*r.RevocationCode), Reason: *r.RevocationReason,
 		}
 	}
 	if bytes.Equal(r.Chain, erased) {
@@ -100,7 +100,7 @@ WHERE device_id = ? AND epoch = ? AND alias = ? AND revoked_at IS NULL AND not_a
 func (s *Store) Record(ctx context.Context, c compliance.Certificate, e audit.Entry) error {
 	args := []any{
 		c.Serial, string(c.Key.Device), int64(c.Key.Epoch), c.Key.Alias, c.Key.SHA256[:], int64(c.Ordinal), c.Profile[:],
-		c.Subject, micros(c.NotBefore), micros(c.NotAfter), bytes.Join(c.Chain, nil), textOrNull(c.Group),
+		c.Subject, sqldb.Micros(c.NotBefore), sqldb.Micros(c.NotAfter), bytes.Join(c.Chain, nil), textOrNull(c.Group),
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		ended, err := endedEpoch(tx, c.Key.Device)
@@ -112,7 +112,7 @@ func (s *Store) Record(ctx context.Context, c compliance.Certificate, e audit.En
 		}
 		var live int
 		err = tx.QueryRow(countLiveSQL,
-			[]any{string(c.Key.Device), int64(c.Key.Epoch), c.Key.Alias, micros(c.NotBefore)}, &live)
+			[]any{string(c.Key.Device), int64(c.Key.Epoch), c.Key.Alias, sqldb.Micros(c.NotBefore)}, &live)
 		if err != nil {
 			return err
 		}

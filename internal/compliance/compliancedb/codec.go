@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ringfence/internal/sqldb"
 )
 
 // Reports and verdicts are stored in a form of their own, because each
@@ -128,7 +130,7 @@ func (r *reader) time() time.Time {
 		return time.Time{}
 	}
 	r.b = r.b[size:]
-	return timeOf(us)
+	return sqldb.FromMicros(us)
 }
 
 // end checks that nothing is left.

@@ -29,7 +29,7 @@ func (r policyRow) policy() (compliance.Policy, error) {
 	}
 	return compliance.Policy{
 		Name: r.Name, Revision: r.Revision, Spec: spec,
-		CreatedAt: timeOf(r.CreatedAt), RevisedAt: timeOf(r.RevisedAt), RevisedBy: r.RevisedBy,
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), RevisedAt: sqldb.FromMicros(r.RevisedAt), RevisedBy: r.RevisedBy,
 	}, nil
 }
 
@@ -111,7 +111,7 @@ func (s *Store) Add(ctx context.Context, p compliance.Policy, e audit.Entry) err
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO compliance_policy_revisions (name, revision, spec, created_at, revised_at, revised_by)
-VALUES (?, ?, ?, ?, ?, ?)`, p.Name, int64(p.Revision), spec, micros(p.CreatedAt), micros(p.RevisedAt), p.RevisedBy)
+VALUES (?, ?, ?, ?, ?, ?)`, p.Name, int64(p.Revision), spec, sqldb.Micros(p.CreatedAt), sqldb.Micros(p.RevisedAt), p.RevisedBy)
 		if err != nil {
 			return err
 		}

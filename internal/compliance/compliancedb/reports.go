@@ -27,7 +27,7 @@ func (s *Store) State(ctx context.Context, id device.ID) (compliance.State, comp
 		return state, marks, err
 	}
 	state.Epoch, state.Version, state.Generation = device.Epoch(*epoch), *version, *generation
-	state.Group, state.RetireAt = textOrEmpty(group), timeOrZero(retireAt)
+	state.Group, state.RetireAt = textOrEmpty(group), sqldb.FromNullMicros(retireAt)
 	if state.Report, err = decodeReport(report); err != nil {
 		return compliance.State{}, compliance.Marks{}, sqldb.Fault(err)
 	}
@@ -93,9 +93,9 @@ func (s *Store) SaveAll(ctx context.Context, writes []compliance.Write) ([]bool,
 // saveArgs are made before the transaction, which others wait for.
 func saveArgs(s compliance.State) []any {
 	return []any{
-		string(s.Device), int64(s.Epoch), int64(s.Version + 1), int64(s.Generation), micros(s.Report.ObservedAt),
-		int64(s.Verdict.Standing), microsOrNull(s.Verdict.ChangesAt), encodeReport(s.Report), encodeVerdict(s.Verdict),
-		textOrNull(s.Group), microsOrNull(s.RetireAt),
+		string(s.Device), int64(s.Epoch), int64(s.Version + 1), int64(s.Generation), sqldb.Micros(s.Report.ObservedAt),
+		int64(s.Verdict.Standing), sqldb.NullMicros(s.Verdict.ChangesAt), encodeReport(s.Report), encodeVerdict(s.Verdict),
+		textOrNull(s.Group), sqldb.NullMicros(s.RetireAt),
 	}
 }
 
@@ -122,7 +122,7 @@ WHERE r.device_id > ? AND (r.changes_at <= ? OR r.retire_at <= ? OR r.generation
 // Due gives devices that something may have happened to without a report.
 func (s *Store) Due(ctx context.Context, d compliance.Due) ([]device.ID, error) {
 	var ids []string
-	until := micros(d.Until)
+	until := sqldb.Micros(d.Until)
 	err := s.db.Read(ctx).Raw(dueSQL, string(d.After), until, until, int64(d.Generation), d.Limit).Scan(&ids).Error
 	return each(ids, func(id string) device.ID { return device.ID(id) }), sqldb.Fault(err)
 }

@@ -21,13 +21,13 @@ func retire(tx *sqldb.Tx, writes []compliance.Write) error {
 	ended := int64(0)
 	for _, w := range writes {
 		var live []compliance.LiveCertificate
-		err := tx.Gorm().Raw(liveSQL, string(w.State.Device), int64(w.State.Epoch), micros(w.Retirement.At)).Scan(&live).Error
+		err := tx.Gorm().Raw(liveSQL, string(w.State.Device), int64(w.State.Epoch), sqldb.Micros(w.Retirement.At)).Scan(&live).Error
 		if err != nil {
 			return sqldb.Fault(err)
 		}
 		for _, c := range w.Retirement.Decide(live) {
 			r := c.Revocation
-			n, err := tx.Exec(revokeSQL, micros(r.At), int64(r.Code), r.Reason, c.Serial)
+			n, err := tx.Exec(revokeSQL, sqldb.Micros(r.At), int64(r.Code), r.Reason, c.Serial)
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ func (s *Store) Recalls(ctx context.Context, last uint64) ([]compliance.Recall, 
 		return nil, sqldb.Fault(err)
 	}
 	return each(rows, func(r certificateRow) compliance.Recall {
-		recall := compliance.Recall{Serial: r.Serial, At: timeOrZero(r.RevokedAt), Key: compliance.CertificateKey{
+		recall := compliance.Recall{Serial: r.Serial, At: sqldb.FromNullMicros(r.RevokedAt), Key: compliance.CertificateKey{
 			Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Alias: r.Alias,
 		}}
 		if r.Recall != nil {

@@ -25,7 +25,7 @@ func (s *Store) Revoke(ctx context.Context, serial string, r compliance.Revocati
 		if err != nil {
 			return err
 		}
-		n, err := tx.Exec(revokeSQL, micros(r.At), int64(r.Code), r.Reason, serial)
+		n, err := tx.Exec(revokeSQL, sqldb.Micros(r.At), int64(r.Code), r.Reason, serial)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -72,7 +72,7 @@ func (s *Store) EndEpoch(ctx context.Context, id device.ID, epoch device.Epoch, 
 			return err
 		}
 		n, err := tx.Exec(`UPDATE compliance_certificates SET revoked_at = ?, revocation_code = ?, revocation_reason = ?
-WHERE device_id = ? AND epoch <= ? AND revoked_at IS NULL`, micros(r.At), int64(r.Code), r.Reason, string(id), int64(epoch))
+WHERE device_id = ? AND epoch <= ? AND revoked_at IS NULL`, sqldb.Micros(r.At), int64(r.Code), r.Reason, string(id), int64(epoch))
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ const listInfoSQL = `SELECT revocations, number, listed, this_update_at, next_up
 func (s *Store) ListInfo(ctx context.Context) (info compliance.ListInfo, revocations uint64, err error) {
 	var thisUpdate, nextUpdate *int64
 	err = s.row(ctx, listInfoSQL, nil, []any{&revocations, &info.Number, &info.Revocations, &thisUpdate, &nextUpdate})
-	info.ThisUpdate, info.NextUpdate = timeOrZero(thisUpdate), timeOrZero(nextUpdate)
+	info.ThisUpdate, info.NextUpdate = sqldb.FromNullMicros(thisUpdate), sqldb.FromNullMicros(nextUpdate)
 	return info, revocations, err
 }
 
@@ -113,14 +113,14 @@ func (s *Store) Revoked(ctx context.Context, expiringAfter time.Time) ([]complia
 	}
 	err := s.db.Read(ctx).Table("compliance_certificates").
 		Select("serial, revoked_at, revocation_code").
-		Where("revoked_at IS NOT NULL AND not_after_at > ?", micros(expiringAfter)).
+		Where("revoked_at IS NOT NULL AND not_after_at > ?", sqldb.Micros(expiringAfter)).
 		Order("sequence").Scan(&rows).Error
 	if err != nil {
 		return nil, sqldb.Fault(err)
 	}
 	list := make([]compliance.Revoked, len(rows))
 	for i, r := range rows {
-		list[i] = compliance.Revoked{Serial: r.Serial, At: timeOf(r.RevokedAt), Code: compliance.RevocationCode(r.RevocationCode)}
+		list[i] = compliance.Revoked{Serial: r.Serial, At: sqldb.FromMicros(r.RevokedAt), Code: compliance.RevocationCode(r.RevocationCode)}
 	}
 	return list, nil
 }
@@ -131,7 +131,7 @@ func (s *Store) SaveList(ctx context.Context, info compliance.ListInfo, der []by
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec(`UPDATE compliance_revocation_list
 SET number = ?, listed = ?, this_update_at = ?, next_update_at = ?, der = ? WHERE number = ?`,
-			int64(info.Number), int64(info.Revocations), micros(info.ThisUpdate), micros(info.NextUpdate), der,
+			int64(info.Number), int64(info.Revocations), sqldb.Micros(info.ThisUpdate), sqldb.Micros(info.NextUpdate), der,
 			int64(info.Number)-1)
 		if err == nil && n == 0 {
 			return fault.New(fault.Conflict, "", "another revocation list was made meanwhile")

@@ -10,7 +10,6 @@ package compliancedb
 
 import (
 	"context"
-	"time"
 
 	"ringfence/internal/compliance"
 	"ringfence/internal/sqldb"
@@ -31,19 +30,7 @@ func New(db *sqldb.DB) *Store { return &Store{db: db} }
 
 // row reads one row by hand-written SQL, outside a transaction.
 func (s *Store) row(ctx context.Context, text string, args, dest []any) error {
-	return sqldb.Fault(s.db.Read(ctx).Raw(text, args...).Row().Scan(dest...))
-}
-
-// micros is a time as it is stored.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// microsOrNull is NULL for the zero time.
-func microsOrNull(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	us := t.UnixMicro()
-	return &us
+	return s.db.QueryRow(ctx, text, args, dest...)
 }
 
 // textOrNull is NULL for no text.
@@ -60,15 +47,4 @@ func textOrEmpty(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// timeOf reads micros.
-func timeOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
-// timeOrZero reads microsOrNull.
-func timeOrZero(us *int64) time.Time {
-	if us == nil {
-		return time.Time{}
-	}
-	return timeOf(*us)
 }

@@ -2,6 +2,7 @@ package directorydb
 
 import (
 	"ringfence/internal/directory"
+	"ringfence/internal/sqldb"
 )
 
 type userRow struct {
@@ -24,7 +25,7 @@ func userToRow(u directory.User) userRow {
 	return userRow{
 		ID: u.ID, UserName: u.UserName, UserKey: directory.Key(u.UserName), ExternalID: u.ExternalID,
 		DisplayName: u.DisplayName, DisplayKey: directory.Key(u.DisplayName), Active: number(u.Active),
-		Version: int64(u.Version), CreatedAt: micros(u.CreatedAt), UpdatedAt: micros(u.UpdatedAt),
+		Version: int64(u.Version), CreatedAt: sqldb.Micros(u.CreatedAt), UpdatedAt: sqldb.Micros(u.UpdatedAt),
 	}
 }
 
@@ -34,7 +35,7 @@ func (r userRow) user() directory.User {
 		UserSpec: directory.UserSpec{
 			UserName: r.UserName, ExternalID: r.ExternalID, DisplayName: r.DisplayName, Active: r.Active == 1,
 		},
-		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt), Version: uint64(r.Version),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), UpdatedAt: sqldb.FromMicros(r.UpdatedAt), Version: uint64(r.Version),
 	}
 }
 
@@ -54,7 +55,7 @@ func (groupRow) TableName() string { return "directory_groups" }
 func groupToRow(g directory.Group) groupRow {
 	return groupRow{
 		ID: g.ID, DisplayName: g.DisplayName, DisplayKey: directory.Key(g.DisplayName), ExternalID: g.ExternalID,
-		Version: int64(g.Version), CreatedAt: micros(g.CreatedAt), UpdatedAt: micros(g.UpdatedAt),
+		Version: int64(g.Version), CreatedAt: sqldb.Micros(g.CreatedAt), UpdatedAt: sqldb.Micros(g.UpdatedAt),
 	}
 }
 
@@ -62,7 +63,7 @@ func (r groupRow) group() directory.Group {
 	return directory.Group{
 		ID:        r.ID,
 		GroupSpec: directory.GroupSpec{DisplayName: r.DisplayName, ExternalID: r.ExternalID},
-		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt), Version: uint64(r.Version),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), UpdatedAt: sqldb.FromMicros(r.UpdatedAt), Version: uint64(r.Version),
 	}
 }
 
@@ -89,11 +90,11 @@ func (tokenRow) TableName() string { return "directory_tokens" }
 
 func (r tokenRow) token() directory.Token {
 	t := directory.Token{
-		ID: r.ID, Name: r.Name, Lookup: r.Lookup, CreatedAt: fromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
+		ID: r.ID, Name: r.Name, Lookup: r.Lookup, CreatedAt: sqldb.FromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
 	}
 	copy(t.Secret[:], r.SecretHash) // the schema sees to the length
 	if r.RevokedAt != nil {
-		t.RevokedAt = fromMicros(*r.RevokedAt)
+		t.RevokedAt = sqldb.FromMicros(*r.RevokedAt)
 	}
 	return t
 }

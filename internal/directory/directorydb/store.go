@@ -7,8 +7,6 @@
 package directorydb
 
 import (
-	"time"
-
 	"ringfence/internal/directory"
 	"ringfence/internal/fault"
 	"ringfence/internal/sqldb"
@@ -53,11 +51,6 @@ func (s *Store) locked(query string) string {
 	}
 	return query
 }
-
-// micros is how a time is stored.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
 func number(yes bool) int64 {
 	if yes {

@@ -14,7 +14,7 @@ func (s *Store) CreateToken(ctx context.Context, t directory.Token, e audit.Entr
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		row := tokenRow{
 			ID: t.ID, Name: t.Name, Lookup: t.Lookup, SecretHash: t.Secret[:],
-			CreatedAt: micros(t.CreatedAt), CreatedBy: t.CreatedBy,
+			CreatedAt: sqldb.Micros(t.CreatedAt), CreatedBy: t.CreatedBy,
 		}
 		if err := tx.Gorm().Create(&row).Error; err != nil {
 			return taken(err, directory.ErrTokenExists)
@@ -52,14 +52,14 @@ func (s *Store) RevokeToken(ctx context.Context, name string, at time.Time, e au
 		if err := tx.Gorm().Where("name = ? AND revoked_at IS NULL", name).Take(&row).Error; err != nil {
 			return missing(err, directory.ErrNoToken)
 		}
-		n, err := tx.Exec("UPDATE directory_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", micros(at), row.ID)
+		n, err := tx.Exec("UPDATE directory_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", sqldb.Micros(at), row.ID)
 		switch {
 		case err != nil:
 			return err
 		case n == 0:
 			return directory.ErrNoToken // another was faster
 		}
-		row.RevokedAt = new(micros(at))
+		row.RevokedAt = new(sqldb.Micros(at))
 		t = row.token()
 		return tx.Record(e)
 	})

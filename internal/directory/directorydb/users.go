@@ -86,7 +86,7 @@ func (s *Store) DeleteUser(ctx context.Context, u directory.User, at time.Time, 
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec(`UPDATE directory_users SET external_id = '', display_name = '', display_key = '', active = 0,
 version = version + 1, updated_at = ?, deleted_at = ? WHERE id = ? AND version = ? AND deleted_at IS NULL`,
-			micros(at), micros(at), u.ID, int64(u.Version))
+			sqldb.Micros(at), sqldb.Micros(at), u.ID, int64(u.Version))
 		switch {
 		case err != nil:
 			return err
@@ -95,7 +95,7 @@ version = version + 1, updated_at = ?, deleted_at = ? WHERE id = ? AND version =
 		}
 		if _, err := tx.Exec(`UPDATE directory_groups SET version = version + 1,
 updated_at = CASE WHEN updated_at > ? THEN updated_at ELSE ? END
-WHERE id IN (SELECT group_id FROM directory_members WHERE user_id = ?)`, micros(at), micros(at), u.ID); err != nil {
+WHERE id IN (SELECT group_id FROM directory_members WHERE user_id = ?)`, sqldb.Micros(at), sqldb.Micros(at), u.ID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`DELETE FROM directory_members WHERE user_id = ?`, u.ID); err != nil {

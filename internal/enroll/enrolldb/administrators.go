@@ -53,7 +53,7 @@ func (s *Store) ListAdministrators(ctx context.Context) ([]enroll.Administrator,
 func (s *Store) RevokeAdministrator(ctx context.Context, serial string, at time.Time, e audit.Entry) (a enroll.Administrator, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec("UPDATE enroll_administrators SET revoked_at = ? WHERE serial = ? AND revoked_at IS NULL",
-			micros(at), serial)
+			sqldb.Micros(at), serial)
 		if err != nil {
 			return err
 		}

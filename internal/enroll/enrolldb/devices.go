@@ -20,7 +20,7 @@ func (s *Store) DeviceByTag(ctx context.Context, tag enroll.Digest) (enroll.Devi
 
 func (s *Store) device(ctx context.Context, text string, key any) (enroll.Device, error) {
 	var r deviceRow
-	if err := s.reads.row(ctx, text, []any{key}, r.scan()); err != nil {
+	if err := s.db.QueryRow(ctx, text, []any{key}, r.scan()...); err != nil {
 		return enroll.Device{}, missing(err, enroll.ErrNoDevice)
 	}
 	return r.device(), nil
@@ -36,7 +36,7 @@ func (s *Store) DeviceBySerial(ctx context.Context, serial string) (enroll.Devic
 		r     deviceRow
 	)
 	dest := append([]any{&epoch}, r.scan()...)
-	if err := s.reads.row(ctx, bySerialSQL, []any{serial}, dest); err != nil {
+	if err := s.db.QueryRow(ctx, bySerialSQL, []any{serial}, dest...); err != nil {
 		return enroll.Device{}, 0, missing(err, enroll.ErrNoCertificate)
 	}
 	return r.device(), device.Epoch(epoch), nil
@@ -54,7 +54,7 @@ func (s *Store) Joined(ctx context.Context, key enroll.Digest) (enroll.Joined, e
 		r                      deviceRow
 	)
 	dest := append([]any{&epoch, &serial, &request, &der, &issued, &expires}, r.scan()...)
-	if err := s.reads.row(ctx, joinedSQL, []any{octets(key)}, dest); err != nil {
+	if err := s.db.QueryRow(ctx, joinedSQL, []any{octets(key)}, dest...); err != nil {
 		return enroll.Joined{}, missing(err, enroll.ErrNoCertificate)
 	}
 	chain, err := splitChain(der)
@@ -63,7 +63,7 @@ func (s *Store) Joined(ctx context.Context, key enroll.Digest) (enroll.Joined, e
 	}
 	return enroll.Joined{Device: r.device(), Epoch: device.Epoch(epoch), Issued: enroll.Issued{
 		Chain: chain, Serial: serial, Key: key, Request: digest(request),
-		IssuedAt: fromMicros(issued), ExpiresAt: fromMicros(expires),
+		IssuedAt: sqldb.FromMicros(issued), ExpiresAt: sqldb.FromMicros(expires),
 	}}, nil
 }
 

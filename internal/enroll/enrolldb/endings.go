@@ -32,7 +32,7 @@ func (s *Store) Unsettled(ctx context.Context, after enroll.Ending, limit int) (
 func (s *Store) MarkSettled(ctx context.Context, id device.ID, epoch device.Epoch, at time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec("UPDATE enroll_endings SET settled_at = ? WHERE device_id = ? AND epoch = ? AND settled_at IS NULL",
-			micros(at), string(id), uint64(epoch))
+			sqldb.Micros(at), string(id), uint64(epoch))
 		return err
 	})
 }
@@ -47,7 +47,7 @@ func (s *Store) SaveSeen(ctx context.Context, seen map[device.ID]time.Time) erro
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(seen)), seenChunk) {
 		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			for _, id := range ids {
-				at := micros(seen[id])
+				at := sqldb.Micros(seen[id])
 				_, err := tx.Exec("UPDATE enroll_devices SET last_seen_at = ? WHERE id = ? AND (last_seen_at IS NULL OR last_seen_at < ?)",
 					at, string(id), at)
 				if err != nil {

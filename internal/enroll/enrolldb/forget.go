@@ -24,7 +24,7 @@ func forgetEpochs(tx *sqldb.Tx, d enroll.Device) error {
 	if _, err := tx.Exec(forgetReasonsSQL, string(d.ID)); err != nil {
 		return err
 	}
-	_, err := tx.Exec(markTokensSQL, micros(d.PurgedAt), d.TokenID, string(d.ID))
+	_, err := tx.Exec(markTokensSQL, sqldb.Micros(d.PurgedAt), d.TokenID, string(d.ID))
 	return err
 }
 
@@ -42,7 +42,7 @@ ORDER BY t.id LIMIT ?`
 // Forgettable implements [enroll.Tokens].
 func (s *Store) Forgettable(ctx context.Context, now time.Time, after string, limit int) ([]string, error) {
 	var ids []string
-	err := s.db.Read(ctx).Raw(forgettableSQL, after, micros(now), limit).Scan(&ids).Error
+	err := s.db.Read(ctx).Raw(forgettableSQL, after, sqldb.Micros(now), limit).Scan(&ids).Error
 	return ids, sqldb.Fault(err)
 }
 

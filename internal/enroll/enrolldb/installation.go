@@ -18,7 +18,7 @@ func (s *Store) Adopt(ctx context.Context, root enroll.Digest, e audit.Entry) (e
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec("INSERT INTO enroll_installation (id, root_hash, adopted_at) VALUES (1, ?, ?) ON CONFLICT (id) DO NOTHING",
-			octets(root), micros(tx.Now()))
+			octets(root), sqldb.Micros(tx.Now()))
 		if err != nil || n == 0 {
 			return err
 		}

@@ -47,7 +47,7 @@ func (s *Store) Join(ctx context.Context, j enroll.Join) error {
 		if !fresh {
 			return enroll.ErrKeyReused
 		}
-		n, err := tx.Exec(redeemSQL, j.Device.TokenID, micros(j.Device.EnrolledAt))
+		n, err := tx.Exec(redeemSQL, j.Device.TokenID, sqldb.Micros(j.Device.EnrolledAt))
 		if err != nil {
 			return err
 		}
@@ -64,16 +64,16 @@ func (s *Store) Join(ctx context.Context, j enroll.Join) error {
 func putDevice(tx *sqldb.Tx, d enroll.Device) error {
 	if d.Version == 1 {
 		_, err := tx.Exec(insertDeviceSQL,
-			string(d.ID), d.Version, micros(d.CreatedAt), octets(d.Tag), uint64(d.Epoch), string(d.State),
+			string(d.ID), d.Version, sqldb.Micros(d.CreatedAt), octets(d.Tag), uint64(d.Epoch), string(d.State),
 			string(d.Ownership), string(d.Mode), d.Group, d.User, d.TokenID,
-			string(d.Platform), d.Model, d.OSVersion, micros(d.EnrolledAt),
-			d.Certificate.Serial, micros(d.Certificate.ExpiresAt))
+			string(d.Platform), d.Model, d.OSVersion, sqldb.Micros(d.EnrolledAt),
+			d.Certificate.Serial, sqldb.Micros(d.Certificate.ExpiresAt))
 		return err
 	}
 	n, err := tx.Exec(reopenDeviceSQL,
 		d.Version, uint64(d.Epoch), string(d.State), string(d.Ownership), string(d.Mode), d.Group, d.User, d.TokenID,
-		string(d.Platform), d.Model, d.OSVersion, micros(d.EnrolledAt), d.Certificate.Serial,
-		micros(d.Certificate.ExpiresAt), string(d.ID), d.Version-1)
+		string(d.Platform), d.Model, d.OSVersion, sqldb.Micros(d.EnrolledAt), d.Certificate.Serial,
+		sqldb.Micros(d.Certificate.ExpiresAt), string(d.ID), d.Version-1)
 	if err == nil && n != 1 {
 		return enroll.ErrMoved
 	}
@@ -84,7 +84,7 @@ func putDevice(tx *sqldb.Tx, d enroll.Device) error {
 // the key is taken.
 func putCertificate(tx *sqldb.Tx, d enroll.Device, i enroll.Issued, key []byte) (bool, error) {
 	n, err := tx.Exec(insertCertificateSQL, i.Serial, string(d.ID), uint64(d.Epoch), key, octets(i.Request),
-		joinChain(i.Chain), micros(i.IssuedAt), micros(i.ExpiresAt))
+		joinChain(i.Chain), sqldb.Micros(i.IssuedAt), sqldb.Micros(i.ExpiresAt))
 	return n == 1, err
 }
 
@@ -92,7 +92,7 @@ const insertEndingSQL = `INSERT INTO enroll_endings (device_id, epoch, cause, re
 VALUES (?, ?, ?, ?, ?, ?)`
 
 func putEnding(tx *sqldb.Tx, e enroll.Ending) error {
-	_, err := tx.Exec(insertEndingSQL, string(e.Device), uint64(e.Epoch), string(e.Cause), e.Reason, micros(e.EndedAt),
+	_, err := tx.Exec(insertEndingSQL, string(e.Device), uint64(e.Epoch), string(e.Cause), e.Reason, sqldb.Micros(e.EndedAt),
 		word(e.TokenID))
 	return err
 }

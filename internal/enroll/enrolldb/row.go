@@ -8,6 +8,7 @@ import (
 
 	"ringfence/internal/device"
 	"ringfence/internal/enroll"
+	"ringfence/internal/sqldb"
 )
 
 type tokenRow struct {
@@ -48,8 +49,8 @@ func tokenToRow(t enroll.Token) tokenRow {
 		ID: t.ID, Lookup: t.Lookup, SecretHash: octets(t.Secret), Description: t.Description,
 		Ownership: string(t.Ownership), Mode: string(t.Mode), GroupName: t.Group, UserName: t.User,
 		MaxUses: int64(t.MaxUses), Uses: int64(t.Uses),
-		CreatedAt: micros(t.CreatedAt), CreatedBy: t.CreatedBy,
-		ExpiresAt: micros(t.ExpiresAt), RevokedAt: absent(t.RevokedAt),
+		CreatedAt: sqldb.Micros(t.CreatedAt), CreatedBy: t.CreatedBy,
+		ExpiresAt: sqldb.Micros(t.ExpiresAt), RevokedAt: sqldb.NullMicros(t.RevokedAt),
 		RequestKey: t.RequestKey, RequestHash: octets(t.Request),
 	}
 }
@@ -59,8 +60,8 @@ func (r tokenRow) token() enroll.Token {
 		ID: r.ID, Lookup: r.Lookup, Secret: digest(r.SecretHash), Description: r.Description,
 		Ownership: device.Ownership(r.Ownership), Mode: device.Mode(r.Mode), Group: r.GroupName, User: r.UserName,
 		MaxUses: uint32(r.MaxUses), Uses: uint32(r.Uses), // the schema bounds both
-		CreatedAt: fromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
-		ExpiresAt: fromMicros(r.ExpiresAt), RevokedAt: fromAbsent(r.RevokedAt),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
+		ExpiresAt: sqldb.FromMicros(r.ExpiresAt), RevokedAt: sqldb.FromNullMicros(r.RevokedAt),
 		RequestKey: r.RequestKey, Request: digest(r.RequestHash),
 	}
 }
@@ -111,19 +112,19 @@ func (r *deviceRow) scan() []any {
 
 func (r deviceRow) device() enroll.Device {
 	d := enroll.Device{
-		ID: device.ID(r.ID), Version: uint64(r.Version), CreatedAt: fromMicros(r.CreatedAt), Tag: digest(r.HardwareTag),
+		ID: device.ID(r.ID), Version: uint64(r.Version), CreatedAt: sqldb.FromMicros(r.CreatedAt), Tag: digest(r.HardwareTag),
 		Epoch: device.Epoch(r.Epoch), State: enroll.State(r.State),
 		Ownership: device.Ownership(r.Ownership), Mode: device.Mode(r.Mode), Group: r.GroupName, User: r.UserName,
 		TokenID: r.TokenID, Platform: device.Platform(r.Platform), Model: r.Model, OSVersion: r.OSVersion,
-		EnrolledAt: fromMicros(r.EnrolledAt), EndedAt: fromAbsent(r.EndedAt), LastSeenAt: fromAbsent(r.LastSeenAt),
-		DeletedAt: fromAbsent(r.DeletedAt), PurgedAt: fromAbsent(r.PurgedAt),
-		Certificate: enroll.Certificate{Serial: r.Serial, ExpiresAt: fromMicros(r.ExpiresAt)},
+		EnrolledAt: sqldb.FromMicros(r.EnrolledAt), EndedAt: sqldb.FromNullMicros(r.EndedAt), LastSeenAt: sqldb.FromNullMicros(r.LastSeenAt),
+		DeletedAt: sqldb.FromNullMicros(r.DeletedAt), PurgedAt: sqldb.FromNullMicros(r.PurgedAt),
+		Certificate: enroll.Certificate{Serial: r.Serial, ExpiresAt: sqldb.FromMicros(r.ExpiresAt)},
 	}
 	if r.DeletedBy != nil {
 		d.DeletedBy = *r.DeletedBy
 	}
 	if r.NextSerial != nil {
-		d.Next = enroll.Certificate{Serial: *r.NextSerial, ExpiresAt: fromAbsent(r.NextExpiresAt)}
+		d.Next = enroll.Certificate{Serial: *r.NextSerial, ExpiresAt: sqldb.FromNullMicros(r.NextExpiresAt)}
 	}
 	return d
 }
@@ -155,8 +156,8 @@ func administratorToRow(a enroll.Administrator) administratorRow {
 	return administratorRow{
 		Serial: a.Serial, Name: a.Name, Role: string(a.Role), Person: a.Person, GroupNames: joinGroups(a.Groups),
 		KeyHash:   octets(a.Key),
-		CreatedAt: micros(a.CreatedAt), CreatedBy: a.CreatedBy,
-		ExpiresAt: micros(a.ExpiresAt), RevokedAt: absent(a.RevokedAt),
+		CreatedAt: sqldb.Micros(a.CreatedAt), CreatedBy: a.CreatedBy,
+		ExpiresAt: sqldb.Micros(a.ExpiresAt), RevokedAt: sqldb.NullMicros(a.RevokedAt),
 	}
 }
 
@@ -166,8 +167,8 @@ func (r administratorRow) administrator() enroll.Administrator {
 		Appointment: enroll.Appointment{
 			Name: r.Name, Role: enroll.Role(r.Role), Person: r.Person, Groups: splitGroups(r.GroupNames),
 		},
-		CreatedAt: fromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
-		ExpiresAt: fromMicros(r.ExpiresAt), RevokedAt: fromAbsent(r.RevokedAt),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), CreatedBy: r.CreatedBy,
+		ExpiresAt: sqldb.FromMicros(r.ExpiresAt), RevokedAt: sqldb.FromNullMicros(r.RevokedAt),
 	}
 }
 
@@ -196,7 +197,7 @@ func (endingRow) TableName() string { return "enroll_endings" }
 func (r endingRow) ending() enroll.Ending {
 	e := enroll.Ending{
 		Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch),
-		Cause: enroll.State(r.Cause), Reason: r.Reason, EndedAt: fromMicros(r.EndedAt),
+		Cause: enroll.State(r.Cause), Reason: r.Reason, EndedAt: sqldb.FromMicros(r.EndedAt),
 	}
 	if r.TokenID != nil {
 		e.TokenID = *r.TokenID

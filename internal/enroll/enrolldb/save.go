@@ -18,9 +18,9 @@ func (s *Store) Save(ctx context.Context, c enroll.Change) error {
 	d := c.Device
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := tx.Exec(saveDeviceSQL,
-			d.Version, string(d.State), absent(d.EndedAt), d.Certificate.Serial, micros(d.Certificate.ExpiresAt),
-			word(d.Next.Serial), absent(d.Next.ExpiresAt), octets(d.Tag), d.User, d.Model, d.OSVersion,
-			absent(d.DeletedAt), word(d.DeletedBy), absent(d.PurgedAt), string(d.ID), d.Version-1)
+			d.Version, string(d.State), sqldb.NullMicros(d.EndedAt), d.Certificate.Serial, sqldb.Micros(d.Certificate.ExpiresAt),
+			word(d.Next.Serial), sqldb.NullMicros(d.Next.ExpiresAt), octets(d.Tag), d.User, d.Model, d.OSVersion,
+			sqldb.NullMicros(d.DeletedAt), word(d.DeletedBy), sqldb.NullMicros(d.PurgedAt), string(d.ID), d.Version-1)
 		if err != nil {
 			return err
 		}

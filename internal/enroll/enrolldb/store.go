@@ -8,8 +8,6 @@
 package enrolldb
 
 import (
-	"time"
-
 	"gorm.io/gorm"
 
 	"ringfence/internal/enroll"
@@ -18,10 +16,7 @@ import (
 )
 
 // Store is every door of package enroll.
-type Store struct {
-	db    *sqldb.DB
-	reads *reads
-}
+type Store struct{ db *sqldb.DB }
 
 var (
 	_ enroll.Tokens         = (*Store)(nil)
@@ -32,7 +27,7 @@ var (
 )
 
 // New makes a Store on an open database.
-func New(db *sqldb.DB) *Store { return &Store{db: db, reads: newReads(db)} }
+func New(db *sqldb.DB) *Store { return &Store{db: db} }
 
 // missing puts the slice's own fault in the place of the database's "no such
 // record".
@@ -51,7 +46,7 @@ func page(q *gorm.DB, after enroll.Cursor, newestFirst bool) *gorm.DB {
 		order, beyond = "created_at DESC, id DESC", "(created_at, id) < (?, ?)"
 	}
 	if !after.IsZero() {
-		q = q.Where(beyond, micros(after.At), after.ID)
+		q = q.Where(beyond, sqldb.Micros(after.At), after.ID)
 	}
 	return q.Order(order)
 }
@@ -63,26 +58,6 @@ func within(q *gorm.DB, groups []string) *gorm.DB {
 		return q
 	}
 	return q.Where("group_name IN ?", groups)
-}
-
-// micros is how a time is stored.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// absent is micros with NULL for the zero time.
-func absent(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UnixMicro())
-}
-
-func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
-
-func fromAbsent(n *int64) time.Time {
-	if n == nil {
-		return time.Time{}
-	}
-	return fromMicros(*n)
 }
 
 // octets is how a hash is stored, NULL for none.

@@ -53,7 +53,7 @@ func (s *Store) TokenByLookup(ctx context.Context, lookup string) (enroll.Token,
 
 func (s *Store) token(ctx context.Context, text, key string) (enroll.Token, error) {
 	var r tokenRow
-	if err := s.reads.row(ctx, text, []any{key}, r.scan()); err != nil {
+	if err := s.db.QueryRow(ctx, text, []any{key}, r.scan()...); err != nil {
 		return enroll.Token{}, missing(err, enroll.ErrNoToken)
 	}
 	return r.token(), nil
@@ -65,7 +65,7 @@ func (s *Store) ListTokens(ctx context.Context, q enroll.TokenQuery) ([]enroll.T
 	if q.UsableOnly {
 		// No token outlives the longest life: the index ends the search there.
 		list = list.Where("revoked_at IS NULL AND uses < max_uses AND expires_at > ? AND created_at > ?",
-			micros(q.Now), micros(q.Now.Add(-enroll.MaxTokenLifetime)))
+			sqldb.Micros(q.Now), sqldb.Micros(q.Now.Add(-enroll.MaxTokenLifetime)))
 	}
 	var rows []tokenRow
 	if err := list.Find(&rows).Error; err != nil {
@@ -81,7 +81,7 @@ func (s *Store) ListTokens(ctx context.Context, q enroll.TokenQuery) ([]enroll.T
 // RevokeToken implements [enroll.Tokens].
 func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, e audit.Entry) (t enroll.Token, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec("UPDATE enroll_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", micros(at), id)
+		n, err := tx.Exec("UPDATE enroll_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", sqldb.Micros(at), id)
 		if err != nil {
 			return err
 		}

@@ -108,11 +108,11 @@ func breakerOf(db *gorm.DB) (wipe.Breaker, error) {
 		return wipe.Breaker{}, fault.New(fault.Internal, "", "the breaker is missing")
 	}
 	r := rows[0]
-	return wipe.Breaker{Since: moment(r.OpenedAt), Why: r.Why, ClosedAt: moment(r.ClosedAt)}, nil
+	return wipe.Breaker{Since: sqldb.FromNullMicros(r.OpenedAt), Why: r.Why, ClosedAt: sqldb.FromNullMicros(r.ClosedAt)}, nil
 }
 
 func saveBreaker(db *gorm.DB, b wipe.Breaker) error {
-	row := breakerRow{ID: 1, OpenedAt: micros(b.Since), Why: b.Why, ClosedAt: micros(b.ClosedAt)}
+	row := breakerRow{ID: 1, OpenedAt: sqldb.NullMicros(b.Since), Why: b.Why, ClosedAt: sqldb.NullMicros(b.ClosedAt)}
 	return db.Model(&breakerRow{}).Select("*").Where("id = 1").Updates(&row).Error
 }
 

@@ -46,7 +46,7 @@ func leasesOf(db *gorm.DB) ([]wipe.GroupLease, error) {
 		leases = append(leases, wipe.GroupLease{
 			Group: r.GroupName,
 			Lease: wipe.Lease{Number: uint64(r.Number), Lock: time.Duration(r.LockAfter), Wipe: time.Duration(r.WipeAfter)},
-			SetAt: moment(&r.SetAt), SetBy: r.SetBy,
+			SetAt: sqldb.FromMicros(r.SetAt), SetBy: r.SetBy,
 		})
 	}
 	return leases, nil
@@ -87,7 +87,7 @@ func (r holderRow) holder() wipe.LeaseHolder {
 	return wipe.LeaseHolder{
 		Enrollment: wipe.Enrollment{Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch)},
 		Lease:      wipe.Lease{Number: uint64(r.LeaseNumber), Lock: time.Duration(r.LeaseLock), Wipe: time.Duration(r.LeaseWipe)},
-		Order:      wipe.ID(r.OrderID), Sequence: uint64(r.Sequence), FetchedAt: moment(&r.FetchedAt),
+		Order:      wipe.ID(r.OrderID), Sequence: uint64(r.Sequence), FetchedAt: sqldb.FromMicros(r.FetchedAt),
 	}
 }
 

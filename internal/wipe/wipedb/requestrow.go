@@ -7,6 +7,7 @@ import (
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/sqldb"
 	"ringfence/internal/wipe"
 )
 
@@ -86,14 +87,14 @@ func toRequestRow(r wipe.Request) (requestRow, error) {
 	row := requestRow{
 		ID: string(r.ID), Kind: string(r.Kind), State: string(r.State),
 		Actor: r.By.Actor, RequestKey: r.Key, RequestDigest: r.Digest, Reason: r.Reason,
-		Person: r.By.Person, Role: string(r.By.Role), Credential: r.By.Credential, CredentialAt: micros(r.By.Since),
-		CreatedAt: r.CreatedAt.UnixMicro(), Needs: strings.Join(r.Needs, "\n"), ExpiresAt: micros(r.ExpiresAt),
+		Person: r.By.Person, Role: string(r.By.Role), Credential: r.By.Credential, CredentialAt: sqldb.NullMicros(r.By.Since),
+		CreatedAt: r.CreatedAt.UnixMicro(), Needs: strings.Join(r.Needs, "\n"), ExpiresAt: sqldb.NullMicros(r.ExpiresAt),
 		Outcome: r.Outcome, Version: int64(r.Version), DeviceCount: int64(len(r.Devices)),
-		HeldUntil: micros(r.HeldUntil), UserName: filled(r.User), LiftedAt: micros(r.LiftedAt),
+		HeldUntil: sqldb.NullMicros(r.HeldUntil), UserName: filled(r.User), LiftedAt: sqldb.NullMicros(r.LiftedAt),
 	}
 	if d := r.Decided; d != (wipe.Decision{}) {
 		row.DecidedBy, row.DecidedPerson, row.DecidedCredential = &d.By, &d.Person, &d.Credential
-		row.DecidedAt, row.DecidedWords = micros(d.At), &d.Words
+		row.DecidedAt, row.DecidedWords = sqldb.NullMicros(d.At), &d.Words
 	}
 	if k := r.Scope.Kind(); k != "" {
 		row.Scope, row.Packages = new(string(k)), new(join(r.Scope.Packages()))
@@ -119,13 +120,13 @@ func (r requestRow) request() (wipe.Request, error) {
 		ID: wipe.RequestID(r.ID), Kind: wipe.RequestKind(r.Kind), State: wipe.RequestState(r.State),
 		Key: r.RequestKey, Digest: r.RequestDigest, Reason: r.Reason,
 		By: wipe.Asker{
-			Actor: r.Actor, Person: r.Person, Credential: r.Credential, Since: moment(r.CredentialAt),
+			Actor: r.Actor, Person: r.Person, Credential: r.Credential, Since: sqldb.FromNullMicros(r.CredentialAt),
 		},
-		CreatedAt: moment(&r.CreatedAt), ExpiresAt: moment(r.ExpiresAt), Outcome: r.Outcome, Version: uint64(r.Version),
-		HeldUntil: moment(r.HeldUntil), User: text(r.UserName), LiftedAt: moment(r.LiftedAt), Plan: text(r.Plan),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), ExpiresAt: sqldb.FromNullMicros(r.ExpiresAt), Outcome: r.Outcome, Version: uint64(r.Version),
+		HeldUntil: sqldb.FromNullMicros(r.HeldUntil), User: text(r.UserName), LiftedAt: sqldb.FromNullMicros(r.LiftedAt), Plan: text(r.Plan),
 		Decided: wipe.Decision{
 			By: text(r.DecidedBy), Person: text(r.DecidedPerson), Credential: text(r.DecidedCredential),
-			At: moment(r.DecidedAt), Words: text(r.DecidedWords),
+			At: sqldb.FromNullMicros(r.DecidedAt), Words: text(r.DecidedWords),
 		},
 	}
 	setText(&w.By.Role, r.Role)

@@ -7,6 +7,7 @@ import (
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/sqldb"
 	"ringfence/internal/wipe"
 )
 
@@ -93,11 +94,11 @@ func toRow(o wipe.Order) orderRow {
 		Scope: string(o.Scope.Kind()), Packages: join(o.Scope.Packages()), PersonalSide: bit(o.Scope.PersonalSide()),
 		State: string(o.State), Reason: o.Reason, CreatedBy: o.CreatedBy,
 		CreatedAt: o.CreatedAt.UnixMicro(), NotAfter: o.NotAfter.UnixMicro(), ChangedAt: o.ChangedAt.UnixMicro(),
-		AcknowledgedAt: micros(o.AcknowledgedAt), SettledAt: micros(o.SettledAt),
+		AcknowledgedAt: sqldb.NullMicros(o.AcknowledgedAt), SettledAt: sqldb.NullMicros(o.SettledAt),
 		NotNowCount: int64(o.NotNow), Outcome: o.Outcome, Version: int64(o.Version),
 		Refusals: int64(o.Refusals), Refusal: o.Refusal,
 		Source: string(o.Source), RequestID: filled(string(o.Request)), Person: o.Person, Credential: o.Credential,
-		CountedAt: o.ChangedAt.UnixMicro(), GroupName: o.Group, Ownership: string(o.Ownership), App: o.App, HeldUntil: micros(o.HeldUntil),
+		CountedAt: o.ChangedAt.UnixMicro(), GroupName: o.Group, Ownership: string(o.Ownership), App: o.App, HeldUntil: sqldb.NullMicros(o.HeldUntil),
 	}
 	if l := o.Lease; l != nil {
 		r.LeaseNumber, r.LeaseLock, r.LeaseWipe = new(int64(l.Number)), new(int64(l.Lock)), new(int64(l.Wipe))
@@ -143,12 +144,12 @@ func (r orderRow) order() (wipe.Order, error) {
 	return wipe.Order{
 		ID: wipe.ID(r.ID), Device: device.ID(r.DeviceID), Epoch: device.Epoch(r.Epoch), Sequence: uint64(r.Sequence),
 		Scope: scope, State: wipe.State(r.State), Reason: r.Reason, CreatedBy: r.CreatedBy,
-		CreatedAt: moment(&r.CreatedAt), NotAfter: moment(&r.NotAfter), ChangedAt: moment(&r.ChangedAt),
-		AcknowledgedAt: moment(r.AcknowledgedAt), SettledAt: moment(r.SettledAt),
+		CreatedAt: sqldb.FromMicros(r.CreatedAt), NotAfter: sqldb.FromMicros(r.NotAfter), ChangedAt: sqldb.FromMicros(r.ChangedAt),
+		AcknowledgedAt: sqldb.FromNullMicros(r.AcknowledgedAt), SettledAt: sqldb.FromNullMicros(r.SettledAt),
 		NotNow: uint32(r.NotNowCount), Outcome: r.Outcome, Version: uint64(r.Version),
 		Refusals: uint32(r.Refusals), Refusal: r.Refusal, Commitment: r.commitment(), Receipt: r.receipt(),
 		Request: wipe.RequestID(text(r.RequestID)), Source: wipe.Source(r.Source), Person: r.Person, Credential: r.Credential,
-		Group: r.GroupName, Ownership: device.Ownership(r.Ownership), App: r.App, HeldUntil: moment(r.HeldUntil), Lease: r.lease(),
+		Group: r.GroupName, Ownership: device.Ownership(r.Ownership), App: r.App, HeldUntil: sqldb.FromNullMicros(r.HeldUntil), Lease: r.lease(),
 	}, nil
 }
 
@@ -159,7 +160,7 @@ func (r orderRow) commitment() *wipe.Commitment {
 		return nil
 	}
 	c := &wipe.Commitment{
-		At: moment(r.CommitmentAt), Packages: split(*r.CommitmentPackages),
+		At: sqldb.FromNullMicros(r.CommitmentAt), Packages: split(*r.CommitmentPackages),
 		Files: uint64(*r.CommitmentFiles), Bytes: uint64(*r.CommitmentBytes),
 		Keys: uint64(*r.CommitmentKeys), Certificates: uint64(*r.CommitmentCertificates), Key: r.CommitmentKey,
 	}
@@ -173,7 +174,7 @@ func (r orderRow) receipt() *wipe.Receipt {
 		return nil
 	}
 	return &wipe.Receipt{
-		FinishedAt: moment(r.ReceiptFinishedAt), Packages: split(*r.ReceiptPackages),
+		FinishedAt: sqldb.FromNullMicros(r.ReceiptFinishedAt), Packages: split(*r.ReceiptPackages),
 		Files: uint64(*r.ReceiptFiles), Bytes: uint64(*r.ReceiptBytes),
 		Keys: uint64(*r.ReceiptKeys), Certificates: uint64(*r.ReceiptCertificates),
 	}
@@ -236,20 +237,6 @@ func split(packages string) []string {
 		return nil
 	}
 	return strings.Split(packages, " ")
-}
-
-func micros(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UnixMicro())
-}
-
-func moment(us *int64) time.Time {
-	if us == nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(*us).UTC()
 }
 
 func bit(b bool) int64 {

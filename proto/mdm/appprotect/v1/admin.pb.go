@@ -1474,7 +1474,8 @@ type ListRegistrationsRequest struct {
 	PageSize uint32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Optional. From the previous page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Optional filters; all that are given hold.
+	// Optional filters; all that are given hold. User is a name that the person
+	// has, or has had: nobody else gets it.
 	User          string            `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
 	DeviceTag     string            `protobuf:"bytes,4,opt,name=device_tag,json=deviceTag,proto3" json:"device_tag,omitempty"`
 	Package       string            `protobuf:"bytes,5,opt,name=package,proto3" json:"package,omitempty"`

@@ -50,7 +50,8 @@ type AppServiceClient interface {
 	// without padding, of the key that it will have certified: the ID token is
 	// then good for that key, at this server, once.
 	//
-	// Safe to repeat: each answer has another challenge, and an unused one lapses.
+	// Safe to repeat: each answer has another challenge, and an unused one lapses,
+	// where very many are asked for before its time.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, FAILED_PRECONDITION with reason
 	// SIGN_IN_OFF (this server has no issuer), RESOURCE_EXHAUSTED.
@@ -71,17 +72,19 @@ type AppServiceClient interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name) or
-	// TOO_MANY_REGISTRATIONS (of this person, 50), UNAVAILABLE with reason
-	// ISSUER_UNAVAILABLE (the identity provider does not answer: try again),
-	// RESOURCE_EXHAUSTED.
+	// NAME_TAKEN (another account has had this person's name),
+	// TOO_MANY_REGISTRATIONS (of this person, 50 at once or 200 a day) or KEY_REUSED (the key was
+	// certified before: make another), UNAVAILABLE with reason ISSUER_UNAVAILABLE
+	// (the identity provider does not answer: try again), RESOURCE_EXHAUSTED.
 	//
 	// Caller: anyone with an ID token, over server-authenticated TLS.
 	Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error)
 	// Renew issues a new certificate for the same epoch. Both work until the old
 	// one ends. Safe to retry.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED.
+	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED,
+	// FAILED_PRECONDITION with reason KEY_REUSED (the key is of another epoch),
+	// RESOURCE_EXHAUSTED.
 	//
 	// Caller: a registered app.
 	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
@@ -209,7 +212,8 @@ type AppServiceServer interface {
 	// without padding, of the key that it will have certified: the ID token is
 	// then good for that key, at this server, once.
 	//
-	// Safe to repeat: each answer has another challenge, and an unused one lapses.
+	// Safe to repeat: each answer has another challenge, and an unused one lapses,
+	// where very many are asked for before its time.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, FAILED_PRECONDITION with reason
 	// SIGN_IN_OFF (this server has no issuer), RESOURCE_EXHAUSTED.
@@ -230,17 +234,19 @@ type AppServiceServer interface {
 	// CHALLENGE_EXPIRED (unknown, used or too old: begin again),
 	// APP_NOT_ALLOWED (no policy is for this person in an app of that package and
 	// signer at that level), PERSON_DISABLED (the account is disabled),
-	// NAME_TAKEN (another account has had this person's name) or
-	// TOO_MANY_REGISTRATIONS (of this person, 50), UNAVAILABLE with reason
-	// ISSUER_UNAVAILABLE (the identity provider does not answer: try again),
-	// RESOURCE_EXHAUSTED.
+	// NAME_TAKEN (another account has had this person's name),
+	// TOO_MANY_REGISTRATIONS (of this person, 50 at once or 200 a day) or KEY_REUSED (the key was
+	// certified before: make another), UNAVAILABLE with reason ISSUER_UNAVAILABLE
+	// (the identity provider does not answer: try again), RESOURCE_EXHAUSTED.
 	//
 	// Caller: anyone with an ID token, over server-authenticated TLS.
 	Register(context.Context, *RegisterRequest) (*RegisterResponse, error)
 	// Renew issues a new certificate for the same epoch. Both work until the old
 	// one ends. Safe to retry.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED.
+	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED,
+	// FAILED_PRECONDITION with reason KEY_REUSED (the key is of another epoch),
+	// RESOURCE_EXHAUSTED.
 	//
 	// Caller: a registered app.
 	Renew(context.Context, *RenewRequest) (*RenewResponse, error)

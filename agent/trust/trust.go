@@ -1,4 +1,8 @@
-package session
+// Package trust is what one side, a phone or an app, knows its server by: first a
+// root certificate that came to it in another way, or the pin of one, and from then
+// on the roots that it joined under. It checks what the server issues, and
+// connects.
+package trust
 
 import (
 	"crypto/sha256"
@@ -20,39 +24,39 @@ const (
 	maxRoots  = 20
 )
 
-// anchor is what the phone knows of the server before it joins: certificates of
-// roots, or the pin of one.
-type anchor struct {
+// Anchor is what one knows of a server before one joins: certificates of roots, or
+// the pin of one.
+type Anchor struct {
 	roots []*x509.Certificate
 	pin   []byte
 }
 
-// newAnchor reads the roots (PEM) or the pin ("sha256:" and the hex SHA-256 of
+// NewAnchor reads the roots (PEM) or the pin ("sha256:" and the hex SHA-256 of
 // the root certificate's DER), exactly one of which must be given.
-func newAnchor(roots []byte, pin string) (anchor, error) {
+func NewAnchor(roots []byte, pin string) (Anchor, error) {
 	switch {
 	case len(roots) > 0 && pin != "":
-		return anchor{}, errors.New("give the server's root certificate or its pin, not both")
+		return Anchor{}, errors.New("give the server's root certificate or its pin, not both")
 	case len(roots) > 0:
 		parsed, err := pki.ParseCertificatesPEM(roots, maxRoots)
 		if err != nil {
-			return anchor{}, fmt.Errorf("the file of root certificates: %w", err)
+			return Anchor{}, fmt.Errorf("the server's root certificates: %w", err)
 		}
-		return anchor{roots: parsed}, nil
+		return Anchor{roots: parsed}, nil
 	case pin != "":
 		text, ok := strings.CutPrefix(pin, pinPrefix)
 		raw, err := hex.DecodeString(text)
 		if !ok || err != nil || len(raw) != sha256.Size {
-			return anchor{}, errors.New("a pin is sha256: and 64 hex digits, the SHA-256 of the root certificate (DER)")
+			return Anchor{}, errors.New("a pin is sha256: and 64 hex digits, the SHA-256 of the root certificate (DER)")
 		}
-		return anchor{pin: raw}, nil
+		return Anchor{pin: raw}, nil
 	default:
-		return anchor{}, errors.New("the server's root certificate, or its pin, is needed: without it the phone cannot know its server")
+		return Anchor{}, errors.New("the server's root certificate, or its pin, is needed: without it nobody can know the server")
 	}
 }
 
-// has reports whether c is one of the anchors.
-func (a anchor) has(c *x509.Certificate) bool {
+// Has reports whether c is one of the anchors.
+func (a Anchor) Has(c *x509.Certificate) bool {
 	if a.pin != nil {
 		sum := sha256.Sum256(c.Raw)
 		return slices.Equal(sum[:], a.pin)
@@ -60,18 +64,17 @@ func (a anchor) has(c *x509.Certificate) bool {
 	return slices.ContainsFunc(a.roots, c.Equal)
 }
 
-// tls gives the configuration for a server that is known by the anchor.
-func (a anchor) tls(host string, now func() time.Time) *tls.Config {
-	config := baseTLS(host, now)
+// TLS gives the configuration for a server that is known by the anchor.
+func (a Anchor) TLS(host string, now func() time.Time) *tls.Config {
+	config := TLS(a.roots, host, now)
 	if a.pin == nil {
-		config.RootCAs = poolOf(a.roots)
 		return config
 	}
-	// The pin names a root that the phone does not have: it is found in what the
+	// The pin names a root that is not here: it is found in what the
 	// server sends, and the chain is then verified under it alone.
 	config.InsecureSkipVerify = true // VerifyConnection does it instead, on every handshake
 	config.VerifyConnection = func(s tls.ConnectionState) error {
-		i := slices.IndexFunc(s.PeerCertificates, a.has)
+		i := slices.IndexFunc(s.PeerCertificates, a.Has)
 		if i < 0 {
 			return errors.New("none of the server's certificates has the pinned digest: it is another server, or it does not send its root")
 		}
@@ -91,10 +94,12 @@ func (a anchor) tls(host string, now func() time.Time) *tls.Config {
 	return config
 }
 
-func baseTLS(host string, now func() time.Time) *tls.Config {
+// TLS gives the configuration for a server under one of these roots.
+func TLS(roots []*x509.Certificate, host string, now func() time.Time) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		ServerName: host,
+		RootCAs:    poolOf(roots),
 		Time:       now,
 		NextProtos: []string{"h2"},
 	}
@@ -125,8 +130,8 @@ func ParseRoots(bundle [][]byte) ([]*x509.Certificate, error) {
 	return roots, nil
 }
 
-// hostOf checks the form of a server's address and gives its host.
-func hostOf(address string) (string, error) {
+// Host checks the form of a server's address and gives its host.
+func Host(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" || strings.ContainsAny(address, "/ \t\r\n") {
 		return "", fmt.Errorf("%q is not a server's address: write host:port, for example mdm.example.com:8443", address)
