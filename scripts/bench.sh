@@ -36,7 +36,7 @@ run() { go test -run '^$' -timeout=60m "$@" | tee -a "$out" | grep --line-buffer
 # Product and limit of one pair run right after each other, and the pairs
 # COUNT times over, so that what else the machine does meets both alike.
 for _ in $(seq "${COUNT:-3}"); do
-  run -bench 'Checkin|Join' -benchtime "${BENCHTIME:-3s}" ./cmd/mdm-server
+  run -bench 'Checkin|Join|AppRegister|LeaseSign' -benchtime "${BENCHTIME:-3s}" ./cmd/mdm-server
 done
 run -bench 'Watch' -benchtime 1x -count 1 ./cmd/mdm-server
 run -bench 'BellFanout' -benchtime 10x -count 1 ./cmd/mdm-server

@@ -316,3 +316,22 @@ func TestNothingForOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestBootNotKnown: on a phone that does not know any more for how long it has
+// been on, time passes all the same, and nothing is wiped for it.
+func TestBootNotKnown(t *testing.T) {
+	b := readyBench(t, "launch.offline.wipe=20d")
+	boot := b.clocks.boot
+	b.clocks.boot = ""
+	b.clocks.pass(31 * minute)
+	b.expect(EventResume, "need-pin pin")
+	b.unlock("7305", "proceed")
+	b.sync() // contact while it is not known
+	b.clocks.pass(30 * day)
+	b.expect(EventLaunch, "block go_online")
+	b.sync()
+	b.clocks.boot = boot // and it has been on for a month
+	b.clocks.pass(minute)
+	b.expect(EventLaunch, "need-pin pin")
+	b.unlock("7305", "proceed")
+}

@@ -216,7 +216,12 @@ func (s *SDK) wallNow() time.Time { return time.UnixMicro(s.o.Clock.Wall()).UTC(
 func (s *SDK) now(r lease.Reading) moments {
 	at := moments{now: r.Wall, wall: r.Wall}
 	if s.st.Lease != nil && s.st.Silence != nil {
-		at.now = s.st.Lease.IssuedAt.Add(s.st.Silence.Observe(r).Proven())
+		silence := s.st.Silence.Observe(r)
+		passed := silence.Proven()
+		if r.Boot == "" { // nothing is proven: it is later rather than sooner
+			passed = silence.Longest()
+		}
+		at.now = s.st.Lease.IssuedAt.Add(passed)
 	}
 	return at
 }

@@ -36,7 +36,8 @@ type Silence struct {
 	// far it was put back from there at the most.
 	Latest  time.Time     `json:"latest"`
 	SetBack time.Duration `json:"setBack,omitempty"`
-	// Last is the last reading.
+	// Last is the last reading; one that did not know the boot, after one that did,
+	// is none.
 	Last Reading `json:"last"`
 }
 
@@ -49,21 +50,26 @@ func Begin(r Reading) Silence {
 // Observe adds a reading.
 func (s Silence) Observe(r Reading) Silence {
 	r.Wall = r.Wall.Round(0) // without the process's own clock in it
-	sameBoot := r.Boot == s.Last.Boot && r.Boot != ""
+	passed := min(max(r.Wall.Sub(s.Last.Wall), 0), forever)
+	next := r
 	switch {
-	case sameBoot && r.Up >= s.Last.Up:
-		s.Seen = add(s.Seen, r.Up-s.Last.Up)
-	case sameBoot: // it ran backwards: nothing is known
-	default:
+	case s.Last.Boot == "": // for how long the phone has been on says nothing of since when
+		s.Off = add(s.Off, passed)
+	case r.Boot == "": // not known just now: the next one that knows counts from the last that did
+		next = s.Last
+	case r.Boot != s.Last.Boot:
 		s.Seen = add(s.Seen, r.Up)
-		s.Off = add(s.Off, min(max(r.Wall.Sub(s.Last.Wall), 0), forever)-max(r.Up, 0))
+		s.Off = add(s.Off, passed-max(r.Up, 0))
+	case r.Up >= s.Last.Up:
+		s.Seen = add(s.Seen, r.Up-s.Last.Up)
+	default: // it ran backwards: nothing is known
 	}
 	s.Wall = max(s.Wall, min(r.Wall.Sub(s.Since), forever))
 	s.SetBack = max(s.SetBack, s.Latest.Sub(r.Wall))
 	if r.Wall.After(s.Latest) {
 		s.Latest = r.Wall
 	}
-	s.Last = r
+	s.Last = next
 	return s
 }
 

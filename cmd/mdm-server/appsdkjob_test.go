@@ -96,8 +96,12 @@ func (a *admin) wiped(t *testing.T, registration, order string) {
 	if b.Receipt == nil {
 		t.Fatal("there is no receipt")
 	}
-	r := a.registration(t, registration).GetRegistration()
-	if r.GetState() != appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED || !strings.HasPrefix(r.GetEndedWhy(), "wiped: ") || r.GetSelfWipe() != nil {
+	var r *appprotectv1.Registration
+	eventually(t, "the end of the registration", func() (bool, error) {
+		r = a.registration(t, registration).GetRegistration()
+		return r.GetState() == appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED, errNotYet
+	})
+	if !strings.HasPrefix(r.GetEndedWhy(), "wiped: ") || r.GetSelfWipe() != nil {
 		t.Errorf("the registration: %v", r)
 	}
 }

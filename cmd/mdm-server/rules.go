@@ -1,6 +1,7 @@
 package main
 
 import (
+	"ringfence/internal/appprotect/appprotectrpc"
 	"ringfence/internal/compliance/compliancerpc"
 	"ringfence/internal/identity"
 	"ringfence/internal/rpc"
@@ -61,7 +62,7 @@ func deviceRules() rpc.Rules {
 		appprotectv1.AppService_BeginRegistration_FullMethodName: newcomers,
 		appprotectv1.AppService_Register_FullMethodName:          newcomers,
 		appprotectv1.AppService_Renew_FullMethodName:             {Callers: apps.Callers, Rate: certified},
-		appprotectv1.AppService_CheckIn_FullMethodName:           apps,
+		appprotectv1.AppService_CheckIn_FullMethodName:           {Callers: apps.Callers, Quick: appprotectrpc.QuickCheckIn},
 		appprotectv1.AppService_Watch_FullMethodName:             apps,
 		appprotectv1.AppService_Leave_FullMethodName:             apps,
 	}

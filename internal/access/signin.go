@@ -130,7 +130,7 @@ func (q *question) describe(in *SignIn, f *Facts) {
 		q.action = in.Action
 	}
 	q.values = [dimensions]uint8{
-		byPlatform:   known(platformOf(in, f), byPlatform),
+		byPlatform:   known(PlatformOf(in, f), byPlatform),
 		byClient:     known(in.Client, byClient),
 		bySignInRisk: known(in.SignInRisk, bySignInRisk),
 		byUserRisk:   known(in.UserRisk, byUserRisk),
@@ -149,8 +149,9 @@ func (q *question) describe(in *SignIn, f *Facts) {
 	}
 }
 
-// platformOf believes an attested phone or app more than what a client says.
-func platformOf(in *SignIn, f *Facts) Platform {
+// PlatformOf gives the platform that conditions go by: that of an attested phone
+// or app, which outranks what the client says.
+func PlatformOf(in *SignIn, f *Facts) Platform {
 	switch {
 	case f.Device != nil && f.Device.Platform != UnknownPlatform:
 		return f.Device.Platform

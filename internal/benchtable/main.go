@@ -2,12 +2,14 @@
 // and prints one row for each product/limit pair: value, limit, ratio and goal.
 // With -json FILE it also writes the rows for a program to read.
 //
-// A pair is two sub-benchmarks of one benchmark, "product" and "limit". Each
-// figure is the median over the runs of -count.
+// A pair is two sub-benchmarks of one benchmark, "product" and "limit", or
+// another one that the figure names. Each figure is the median over the runs of
+// -count.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -26,6 +28,8 @@ type figure struct {
 	// rate when perSecond is set.
 	metric, unit string
 	perSecond    bool
+	// against names the sub-benchmark of the limit; empty for "limit".
+	against string
 	// goal bounds the ratio (value to limit) or, with absolute, the value; 0
 	// means the figure is only measured.
 	goal             float64
@@ -38,6 +42,17 @@ var figures = []figure{
 	{name: "checkin_changed_postgres", bench: "CheckinChangedPostgres", metric: "ns/op", unit: "calls/s", perSecond: true},
 	{name: "join_kept_sqlite", bench: "JoinKeptSQLite", metric: "ns/op", unit: "joins/s", perSecond: true, goal: 0.35},
 	{name: "join_new_sqlite", bench: "JoinNewSQLite", metric: "ns/op", unit: "joins/s", perSecond: true, goal: 0.70},
+	{name: "app_checkin_unchanged_sqlite", bench: "AppCheckinUnchangedSQLite", metric: "ns/op", unit: "calls/s", perSecond: true},
+	{name: "app_checkin_changed_sqlite", bench: "AppCheckinChangedSQLite", metric: "ns/op", unit: "calls/s", perSecond: true},
+	{name: "app_checkin_unchanged_postgres", bench: "AppCheckinUnchangedPostgres", metric: "ns/op", unit: "calls/s", perSecond: true},
+	{name: "app_checkin_changed_postgres", bench: "AppCheckinChangedPostgres", metric: "ns/op", unit: "calls/s", perSecond: true},
+	{name: "app_register_sqlite", bench: "AppRegisterSQLite", metric: "ns/op", unit: "calls/s", perSecond: true},
+	{name: "lease_sign", bench: "LeaseSign", metric: "ns/op", unit: "leases/s", perSecond: true},
+	{name: "lease_sign_raw", bench: "LeaseSign", metric: "ns/op", unit: "leases/s", perSecond: true, against: "raw"},
+	{name: "container_write", bench: "ContainerWrite", metric: "MB/s", unit: "MB/s"},
+	{name: "container_write_plain", bench: "ContainerWrite", metric: "MB/s", unit: "MB/s", against: "plain"},
+	{name: "container_read", bench: "ContainerRead", metric: "MB/s", unit: "MB/s"},
+	{name: "container_read_plain", bench: "ContainerRead", metric: "MB/s", unit: "MB/s", against: "plain"},
 	{name: "watch_idle_rss", bench: "WatchIdleRSS", metric: "KiB/phone", unit: "KiB/phone", goal: 52, atMost: true, absolute: true},
 	{name: "bell_fanout_10k", bench: "BellFanout10k", metric: "ms/fanout", unit: "ms", goal: 1.25, atMost: true},
 	{name: "order_acted_p50", bench: "OrderActed", metric: "p50-ms", unit: "ms"},
@@ -149,7 +164,7 @@ func (f figure) row(runs results) (row, bool) {
 		return row{}, false
 	}
 	r := row{Name: f.name, Value: value, Unit: f.unit}
-	if limit, ok := f.value(runs, f.bench+"/limit"); ok {
+	if limit, ok := f.value(runs, f.bench+"/"+cmp.Or(f.against, "limit")); ok {
 		r.Limit, r.Ratio = limit, value/limit
 	}
 	r.goal = f.judge(r)

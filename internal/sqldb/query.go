@@ -20,6 +20,36 @@ func (db *DB) QueryRow(ctx context.Context, text string, args []any, dest ...any
 	return Fault(stmt.QueryRowContext(ctx, args...).Scan(dest...))
 }
 
+// QueryRows is QueryRow for any number of rows: dest gives where a row goes, take
+// is called once it is there, and ends the reading with its error.
+func (db *DB) QueryRows(ctx context.Context, text string, args, dest []any, take func() error) (err error) {
+	rows, err := db.query(ctx, text, args)
+	if err != nil {
+		return Fault(err)
+	}
+	defer func() { _ = rows.Close() }() // what it could say, Err has said
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return Fault(err)
+		}
+		if err := take(); err != nil {
+			return err
+		}
+	}
+	return Fault(rows.Err())
+}
+
+func (db *DB) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	if db.dialect == Postgres {
+		return db.reads.QueryContext(ctx, rebind(text), args...)
+	}
+	stmt, err := db.queries.prepared(ctx, db.reads, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
 // queries keeps statements by their text. SQLite would compile each of them anew
 // for every use, which is most of what it costs; PostgreSQL's driver keeps them
 // by itself.

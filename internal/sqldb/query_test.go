@@ -34,6 +34,19 @@ func TestQueryRow(t *testing.T) {
 			})
 		}
 		crew.Wait()
+		var all []string
+		var name string
+		err := db.QueryRows(t.Context(), "SELECT name FROM things WHERE enabled = ? ORDER BY name", []any{true}, []any{&name}, func() error {
+			all = append(all, name)
+			return nil
+		})
+		if diff := cmp.Diff([]string{"one", "two"}, all); diff != "" || err != nil {
+			t.Errorf("rows (-want +got):\n%s%v", diff, err)
+		}
+		enough := errors.New("enough")
+		if err := db.QueryRows(t.Context(), text, []any{"one", true}, []any{&name, new(int64)}, func() error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("whoever has enough: %v", err)
+		}
 		var none string
 		if err := db.QueryRow(t.Context(), text, []any{"three", true}, &none, new(int64)); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("no row: %v", err)

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,10 +19,36 @@ import (
 
 func fixed() time.Time { return time.Date(2026, time.January, 2, 3, 4, 5, 6789, time.UTC) }
 
+// migrated is an empty database, made once: to migrate takes longer than a test.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "mdm-writer-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "mdm.db")
+	db, err := Open(context.Background(), Config{DSN: "sqlite:" + path, Now: fixed})
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 // openFile opens a SQLite file with a table of names.
 func openFile(t *testing.T) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), Config{DSN: "sqlite:" + filepath.Join(t.TempDir(), "mdm.db"), Now: fixed})
+	path := filepath.Join(t.TempDir(), "mdm.db")
+	empty, err := migrated()
+	if err == nil {
+		err = os.WriteFile(path, empty, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), Config{DSN: "sqlite:" + path, Now: fixed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,31 +96,35 @@ const chunk = 1000
 func (s *Store) ByIDs(ctx context.Context, ids []device.ID) ([]appprotect.Registration, error) {
 	var all []appprotect.Registration
 	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), chunk) {
-		found, err := s.registrations(ctx, "AND r.id IN ? ORDER BY r.id", list(some, func(id device.ID) string { return string(id) }))
-		if err != nil {
+		names := list(some, func(id device.ID) string { return string(id) })
+		var row registrationRow
+		if err := s.each(ctx, registrationSQL+"AND r.id IN ? ORDER BY r.id", []any{names}, row.scan(), row.into(&all)); err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
 	}
 	return all, nil
 }
 
-// registrations reads them in their latest epochs; rest goes on with the
-// statement.
+// registrations reads them in their latest epochs; rest, which is a constant, goes
+// on with the statement.
 func (s *Store) registrations(ctx context.Context, rest string, args ...any) ([]appprotect.Registration, error) {
 	var (
 		all []appprotect.Registration
 		row registrationRow
 	)
-	err := s.each(ctx, registrationSQL+rest, args, row.scan(), func() error {
-		r, err := row.registration()
-		all = append(all, r)
-		return err
-	})
-	if err != nil {
+	if err := s.db.QueryRows(ctx, registrationSQL+rest, args, row.scan(), row.into(&all)); err != nil {
 		return nil, err
 	}
 	return all, nil
+}
+
+// into adds what was read to a list.
+func (r *registrationRow) into(all *[]appprotect.Registration) func() error {
+	return func() error {
+		one, err := r.registration()
+		*all = append(*all, one)
+		return err
+	}
 }
 
 // Count implements [appprotect.Registrations].

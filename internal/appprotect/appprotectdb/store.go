@@ -38,8 +38,7 @@ func (s *Store) row(ctx context.Context, text string, args, dest []any) error {
 	return s.db.QueryRow(ctx, text, args, dest...)
 }
 
-// each reads rows by hand-written SQL, outside a transaction. Dest gives where a
-// row goes, take is called once it is there.
+// each is sqldb's QueryRows for texts that are not always the same.
 func (s *Store) each(ctx context.Context, text string, args []any, dest []any, take func() error) (err error) {
 	rows, err := s.db.Read(ctx).Raw(text, args...).Rows()
 	if err != nil {

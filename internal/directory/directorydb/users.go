@@ -132,19 +132,20 @@ WHERE n.name_key = ?`
 
 // Standing implements [directory.Users].
 func (s *Store) Standing(ctx context.Context, key string) (directory.Standing, error) {
-	var rows []struct {
-		Active   int64
-		GroupKey *string
-	}
-	if err := s.db.Read(ctx).Raw(standingSQL, key).Scan(&rows).Error; err != nil {
-		return directory.Standing{}, sqldb.Fault(err)
-	}
-	var st directory.Standing
-	for _, r := range rows {
-		st.Known, st.Active = true, r.Active == 1 // who was deleted is not active
-		if r.GroupKey != nil {
-			st.Groups = append(st.Groups, *r.GroupKey)
+	var (
+		st     directory.Standing
+		active int64
+		group  *string
+	)
+	err := s.db.QueryRows(ctx, standingSQL, []any{key}, []any{&active, &group}, func() error {
+		st.Known, st.Active = true, active == 1 // who was deleted is not active
+		if group != nil {
+			st.Groups = append(st.Groups, *group)
 		}
+		return nil
+	})
+	if err != nil {
+		return directory.Standing{}, err
 	}
 	slices.Sort(st.Groups)
 	return st, nil

@@ -67,7 +67,7 @@ func templateOf(cluster string) (string, error) {
 	if name, ok := templates.made[cluster]; ok {
 		return name, nil
 	}
-	hash, err := schemaHash()
+	hash, err := schemaHash(migrations.Postgres)
 	if err != nil {
 		return "", err
 	}
@@ -82,10 +82,11 @@ func templateOf(cluster string) (string, error) {
 	return name, nil
 }
 
-// schemaHash names the schema by what makes it.
-func schemaHash() (string, error) {
+// schemaHash names the schema of a dialect, the folder of its migrations, by what
+// makes it.
+func schemaHash(dialect string) (string, error) {
 	sum := sha256.New()
-	err := fs.WalkDir(migrations.Files, migrations.Postgres, func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(migrations.Files, dialect, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -9,11 +9,21 @@ import (
 	"testing"
 
 	"ringfence/internal/sqldb"
+	"ringfence/migrations"
 )
 
-// schema gives an empty SQLite database of today's schema, made once: migrating
-// takes longer than most tests, above all under the race detector.
+// schema gives an empty SQLite database of today's schema. Migrating takes longer
+// than most tests, above all under the race detector: it is done once, and kept
+// among the temporary files for the tests of other packages.
 var schema = sync.OnceValues(func() ([]byte, error) {
+	hash, err := schemaHash(migrations.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	kept := filepath.Join(os.TempDir(), "ringfence-schema-"+hash+".db")
+	if made, err := os.ReadFile(kept); err == nil {
+		return made, nil
+	}
 	dir, err := os.MkdirTemp("", "mdm-schema-")
 	if err != nil {
 		return nil, err
@@ -27,7 +37,11 @@ var schema = sync.OnceValues(func() ([]byte, error) {
 	if err := db.Close(); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path)
+	made, err := os.ReadFile(path)
+	if err == nil {
+		_ = os.Rename(path, kept) // whole, or not there
+	}
+	return made, err
 })
 
 // Remove takes away the schema of a database that DSN made, for tests that make
