@@ -283,7 +283,7 @@ func (s *SDK) newPIN(given string, facts *Facts, now time.Time) (string, error) 
 		}
 		return strings.Join(words, " "), nil
 	}
-	v := pin.New(secret, given)
+	v := pin.New(secret, given, s.pinCost)
 	err = s.change(func(st *state) error {
 		history := slices.Concat([]pin.Verifier{v}, st.PIN.History)
 		st.PIN = pinState{

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ringfence/agent/appsdk/appsdktest"
+	"ringfence/agent/appsdk/pin"
 	"ringfence/internal/apprules"
 )
 
@@ -127,6 +128,10 @@ type bench struct {
 	*SDK
 }
 
+// quick is a PIN that costs next to nothing: the race detector makes the full cost
+// seconds.
+var quick = pin.Cost{Passes: 1, Memory: 64}
+
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	c := newClocks()
@@ -136,6 +141,7 @@ func newBench(t testing.TB) *bench {
 		deps: deps{
 			wait:   func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return ctx.Err() },
 			random: func() float64 { return 0 }, progress: func(string) {},
+			pinCost: quick,
 		},
 	}
 	b.reopen()

@@ -52,7 +52,7 @@ func crashingApp(dir string) int {
 	s, err := open(&Options{
 		Server: os.Getenv(crashServer), Roots: roots, Package: pkg, SignerSHA256: strings.Repeat("ab", 32), AppVersion: "9.0",
 		Folder: filepath.Join(dir, "account"), Account: "work", Keys: keys, Clock: frozen(wall), Phone: wellPhone(c),
-	}, deps{progress: func(string) {
+	}, deps{pinCost: quick, progress: func(string) {
 		if seen++; seen == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // the signal comes
@@ -109,7 +109,7 @@ func newTemplate(t *testing.T, registered bool) template {
 	}
 	b.server, b.phone = appsdktest.Start(t, b.clocks.server), wellPhone(b.clocks)
 	b.in, b.app = &person{subject: appsdktest.Subject, now: b.clocks.server}, "9.0"
-	b.deps = deps{progress: func(string) {}}
+	b.deps = deps{pinCost: quick, progress: func(string) {}}
 	b.dir = filepath.Join(top, "account")
 	b.server.SetPolicy(policyOf(t, "access.pin_retries.wipe=2"))
 	if err := errors.Join(
@@ -175,7 +175,7 @@ func (m template) look(t *testing.T, dir string, see func(*SDK)) {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, server: m.server, clocks: m.clocks, keys: keys, phone: wellPhone(m.clocks), dir: filepath.Join(dir, "account"), app: "9.0"}
-	b.deps = deps{progress: func(string) {}}
+	b.deps = deps{pinCost: quick, progress: func(string) {}}
 	b.reopen()
 	defer func() { _ = b.Close() }()
 	see(b.SDK)

@@ -164,10 +164,11 @@ func (s *SDK) begun(client appprotectv1.AppServiceClient, in SignIn) (beginning,
 	if _, err := readToken(b.Token, n, b.Issuers); err != nil {
 		return b, err
 	}
-	return b, s.locked(func(st *state) error {
+	err = s.locked(func(st *state) error {
 		st.Beginning = &b
 		return nil
 	})
+	return b, err
 }
 
 // beginning gives the registration under way, with its key and request, which are

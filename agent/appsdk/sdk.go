@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"ringfence/agent/appsdk/container"
+	"ringfence/agent/appsdk/pin"
 	"ringfence/agent/appsdk/vault"
 	"ringfence/agent/lease"
 	"ringfence/agent/session"
@@ -69,12 +70,13 @@ type deps struct {
 	random   func() float64
 	progress func(step string)
 	dial     []grpc.DialOption
+	pinCost  pin.Cost
 }
 
 // Open opens an account, and finishes what was left half done. It needs no
 // server. The SDK must be closed.
 func Open(o *Options) (*SDK, error) {
-	return open(o, deps{wait: session.Wait, random: mathrand.Float64, progress: func(string) {}})
+	return open(o, deps{wait: session.Wait, random: mathrand.Float64, progress: func(string) {}, pinCost: pin.Full()})
 }
 
 func open(o *Options, d deps) (*SDK, error) {

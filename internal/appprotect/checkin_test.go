@@ -261,7 +261,7 @@ func TestWipeByVerdict(t *testing.T) {
 func TestHotPath(t *testing.T) {
 	for cached, want := range map[bool]map[string]int{
 		true:  {"SaveState": 1},
-		false: {"Generation": 1, "Registration": 1, "State": 1, "SaveState": 1},
+		false: {"Generation": 1, "Standing": 1, "SaveState": 1},
 	} {
 		w := newWorld(t, cached)
 		w.policy("all", "")
@@ -324,7 +324,7 @@ func TestCheckInLosesARace(t *testing.T) {
 
 // TestCheckInFails: what could not be stored was not heard.
 func TestCheckInFails(t *testing.T) {
-	for _, call := range []string{"Registration", "State", "SaveState", "Generation"} {
+	for _, call := range []string{"Standing", "SaveState", "Generation"} {
 		w := newWorld(t, false)
 		w.policy("all", "")
 		a := w.joined(bob)

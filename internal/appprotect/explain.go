@@ -107,13 +107,10 @@ func (s *Service) GetRegistration(ctx context.Context, id device.ID) (Details, e
 // Registration gives a registration, and how it goes as last judged. Error:
 // [ErrNoRegistration].
 func (s *Service) Registration(ctx context.Context, id device.ID) (Standing, error) {
-	r, err := s.c.Registrations.Registration(ctx, id)
+	st, err := s.c.Registrations.Standing(ctx, id)
 	if err != nil {
 		return Standing{}, err
 	}
-	state, err := s.c.States.State(ctx, id)
-	if err != nil {
-		return Standing{}, err
-	}
-	return Standing{Registration: r, State: *state.of(&r)}, nil
+	st.State = *st.State.of(&st.Registration)
+	return st, nil
 }

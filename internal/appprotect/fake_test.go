@@ -298,6 +298,20 @@ func (f *fake) Registration(_ context.Context, id device.ID) (Registration, erro
 	return r, err
 }
 
+func (f *fake) Standing(_ context.Context, id device.ID) (Standing, error) {
+	done, err := f.enter("Standing")
+	defer done()
+	r, known := f.byID[id]
+	if err == nil && !known {
+		err = ErrNoRegistration
+	}
+	state, known := f.states[id]
+	if !known {
+		state = State{ID: id}
+	}
+	return Standing{r, state}, err
+}
+
 func (f *fake) Find(_ context.Context, issuer, subject, tag, pkg string) (Registration, error) {
 	done, err := f.enter("Find")
 	defer done()

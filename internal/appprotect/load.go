@@ -10,10 +10,27 @@ import (
 
 // load fills the slot for a caller.
 func (s *Service) load(ctx context.Context, slot *slot, caller identity.Caller) error {
+	if err := s.loadStanding(ctx, slot, caller.Device); err != nil {
+		return err
+	}
 	if err := s.loadCaller(ctx, slot, caller); err != nil {
 		return err
 	}
-	return s.loadState(ctx, slot)
+	return s.loadStanding(ctx, slot, caller.Device)
+}
+
+// loadStanding loads a registration and its state, in one reading where there is
+// neither.
+func (s *Service) loadStanding(ctx context.Context, slot *slot, id device.ID) error {
+	if slot.registration != nil {
+		return s.loadState(ctx, slot)
+	}
+	st, err := s.c.Registrations.Standing(ctx, id)
+	if err != nil {
+		return err
+	}
+	slot.registration, slot.state = &st.Registration, &st.State
+	return nil
 }
 
 // loadCaller loads the registration of a caller, whose epoch must last.

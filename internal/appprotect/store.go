@@ -76,6 +76,9 @@ type Registrations interface {
 	Open(ctx context.Context, o Opening) error
 	// Registration gives one, or ErrNoRegistration.
 	Registration(ctx context.Context, id device.ID) (Registration, error)
+	// Standing gives one with its state, as States has it, or ErrNoRegistration.
+	// Where nothing may be remembered it is asked at each check-in.
+	Standing(ctx context.Context, id device.ID) (Standing, error)
 	// Find gives the registration of a person in an app on one phone, or
 	// ErrNoRegistration.
 	Find(ctx context.Context, issuer, subject, tag, pkg string) (Registration, error)

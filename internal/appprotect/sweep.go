@@ -152,14 +152,11 @@ func (s *Service) rejudgeState(ctx context.Context, id device.ID) (o outcome, st
 	defer slot.mu.Unlock()
 	err = fault.Retry(ErrMoved, func() error {
 		o, state = outcome{}, nil
-		if err := s.loadRegistration(ctx, slot, id); err != nil {
+		if err := s.loadStanding(ctx, slot, id); err != nil {
 			return err
 		}
 		if !slot.registration.Lasts() {
 			return ErrEnded
-		}
-		if err := s.loadState(ctx, slot); err != nil {
-			return err
 		}
 		at, err := s.bearings(ctx, slot.registration)
 		if err != nil {

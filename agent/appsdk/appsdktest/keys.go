@@ -194,7 +194,8 @@ func (k *Keys) wrapping(name string) (w wrapping, err error) {
 	if err != nil {
 		return w, err
 	}
-	return w, json.Unmarshal(raw, &w)
+	err = json.Unmarshal(raw, &w)
+	return w, err
 }
 
 func (k *Keys) put(op, name string, w wrapping) error {

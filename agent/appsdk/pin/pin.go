@@ -15,14 +15,23 @@ const (
 	saltSize = 16
 	tagSize  = 32
 
-	passes    = 2
-	memoryKiB = 19 << 10
-	lanes     = 1
+	lanes = 1
 	// The most that a kept verifier may cost.
 	maxPasses    = 16
 	maxMemoryKiB = 256 << 10
 	maxLanes     = 8
 )
+
+// Cost is what it takes to try one PIN (RFC 9106, 3.1).
+type Cost struct {
+	Passes uint32
+	// Memory is in KiB.
+	Memory uint32
+}
+
+// Full is what a phone takes: the second choice of the OWASP cheat sheet on
+// password storage, about a tenth of a second.
+func Full() Cost { return Cost{Passes: 2, Memory: 19 << 10} }
 
 // Verifier knows one PIN again. Its cost is written with it, so that a later one
 // may cost more.
@@ -36,8 +45,8 @@ type Verifier struct {
 }
 
 // New makes the verifier of a PIN.
-func New(secret []byte, pin string) Verifier {
-	v := Verifier{Salt: make([]byte, saltSize), Passes: passes, Memory: memoryKiB, Lanes: lanes}
+func New(secret []byte, pin string, c Cost) Verifier {
+	v := Verifier{Salt: make([]byte, saltSize), Passes: c.Passes, Memory: c.Memory, Lanes: lanes}
 	_, _ = rand.Read(v.Salt) // never fails
 	v.Tag = v.tag(secret, pin)
 	return v

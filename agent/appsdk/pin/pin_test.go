@@ -14,7 +14,7 @@ func secretOf() []byte {
 
 func TestKnows(t *testing.T) {
 	secret := secretOf()
-	v := New(secret, "7305")
+	v := New(secret, "7305", Full())
 	raw, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestKnows(t *testing.T) {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	if twin := New(secret, "7305"); string(twin.Salt) == string(v.Salt) || string(twin.Tag) == string(v.Tag) {
+	if twin := New(secret, "7305", Full()); string(twin.Salt) == string(v.Salt) || string(twin.Tag) == string(v.Tag) {
 		t.Error("two verifiers of a PIN are the same")
 	}
 }
@@ -55,7 +55,7 @@ func edited(v Verifier, fn func(*Verifier)) Verifier { fn(&v); return v }
 
 func TestAgo(t *testing.T) {
 	secret := secretOf()
-	history := []Verifier{New(secret, "1"), New(secret, "2")}
+	history := []Verifier{New(secret, "1", Full()), New(secret, "2", Full())}
 	for pin, want := range map[string]uint32{"1": 1, "2": 2, "3": 0} {
 		if got := Ago(history, secret, pin); got != want {
 			t.Errorf("Ago(%s) is %d, want %d", pin, got, want)

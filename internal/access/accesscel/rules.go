@@ -3,6 +3,7 @@ package accesscel
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/checker"
@@ -98,10 +99,14 @@ func (e *environment) compile(text string) (access.Filter, error) {
 	return &rule{program, e.objects}, nil
 }
 
-// plainly gives the first complaint, and where it is.
+// plainly gives the first complaint, and where it is if that is known.
 func plainly(issues *cel.Issues) error {
 	for _, e := range issues.Errors() {
-		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, e.Message)
+		message := strings.TrimSuffix(e.Message, " (in container '')")
+		if e.Location.Line() < 1 {
+			return errors.New(message)
+		}
+		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, message)
 	}
 	return issues.Err()
 }

@@ -116,19 +116,19 @@ func TestCondition(t *testing.T) {
 // TestRefused: what is wrong with a rule is told when it is saved.
 func TestRefused(t *testing.T) {
 	for rule, want := range map[string]string{
-		``:                                "Syntax error",
-		`device.modell == "x"`:            "undefined field 'modell'",
-		`device.os_major == "15"`:         "no matching overload",
-		`device.model`:                    "gives a string",
-		`person.name == "ada"`:            "undeclared reference to 'person'",
-		`now() > timestamp(0)`:            "undeclared reference to 'now'",
-		`device{model: "x"} == device`:    "undeclared reference",
-		`device.model.matches("(")`:       "matches",
-		`device.labels`:                   "gives a list(string)",
+		``:                             "Syntax error",
+		`device.modell == "x"`:         "undefined field 'modell'",
+		`device.os_major == "15"`:      "no matching overload",
+		`device.model`:                 "gives a string",
+		`person.name == "ada"`:         "undeclared reference to 'person'",
+		`now() > timestamp(0)`:         "undeclared reference to 'now'",
+		`device{model: "x"} == device`: "undeclared reference",
+		`device.model.matches("(")`:    "matches",
+		`device.labels`:                "gives a list(string)",
 		strings.Repeat("(", 100) + `true` + strings.Repeat(")", 100):                                    "recursion",
 		`device.model.matches("((((a{1,60}){1,60}){1,60}){1,60})")`:                                     "",
 		`device.labels.all(a, device.labels.all(b, a == b))`:                                            "comprehension",
-		`[` + strings.Repeat(`1,`, 1000) + `2].map(x, [` + strings.Repeat(`1,`, 400) + `2]).size() > 0`: "",
+		`[` + strings.Repeat(`1,`, 1000) + `2].map(x, [` + strings.Repeat(`1,`, 400) + `2]).size() > 0`: "may cost",
 		strings.Repeat(`device.labels.exists(l, l.contains(device.model)) || `, 50) + `true`:            "may cost",
 	} {
 		f, err := rules(t).DeviceFilter(rule)
@@ -136,8 +136,6 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%.60s: got %v, %v; want an error with %q", rule, f, err, want)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60s: the error has lines of its own: %v", rule, err)
-		} else if testing.Verbose() {
-			t.Logf("%.60s: %v", rule, err)
 		}
 	}
 }

@@ -250,6 +250,13 @@ func wantState(t tester, s *appprotectdb.Store, want appprotect.State) {
 	got, err := s.State(t.Context(), want.ID)
 	ok(t, err)
 	same(t, "state", want, got)
+	switch st, err := s.Standing(t.Context(), want.ID); {
+	case errors.Is(err, appprotect.ErrNoRegistration):
+	case err != nil:
+		t.Fatal(err)
+	default:
+		same(t, "state beside its registration", want, st.State)
+	}
 }
 
 func ids(list []appprotect.Registration) []device.ID {

@@ -5,12 +5,30 @@ import (
 	"strings"
 
 	"ringfence/internal/appprotect"
+	"ringfence/internal/device"
 	"ringfence/internal/sqldb"
 )
 
 const standingsSQL = "SELECT " + registrationColumns + ", " + stateColumns + " FROM " + registrationTables + `
 LEFT JOIN appprotect_states AS s ON s.registration_id = r.id
 WHERE e.epoch = r.epoch `
+
+// Standing implements [appprotect.Registrations].
+func (s *Store) Standing(ctx context.Context, id device.ID) (appprotect.Standing, error) {
+	var (
+		r  registrationRow
+		st stateRow
+	)
+	if err := s.row(ctx, standingsSQL+"AND r.id = ?", []any{string(id)}, append(r.scan(), st.scan()...)); err != nil {
+		return appprotect.Standing{}, missing(err, appprotect.ErrNoRegistration)
+	}
+	registration, err := r.registration()
+	if err != nil {
+		return appprotect.Standing{}, err
+	}
+	state, err := st.state(id)
+	return appprotect.Standing{Registration: registration, State: state}, err
+}
 
 // List implements [appprotect.Registrations].
 func (s *Store) List(ctx context.Context, q appprotect.Query) ([]appprotect.Standing, error) {
