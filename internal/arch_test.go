@@ -33,8 +33,10 @@ var rooms = map[string][]string{
 	"internal/pki":       {"internal/device", "internal/fault"},
 	"internal/sqldb":     {"internal/audit", "internal/fault", "migrations"},
 	"internal/rpc":       {"internal/device", "internal/fault", "internal/identity", "internal/pki"},
-	"migrations":         nil,
-	"agent":              {"agent", "proto", "internal/apprules", "internal/device", "internal/pki"},
+	// CEL brings the wire's types with it: its room is beside the slice's root.
+	"internal/access/accesscel": {"internal/access"},
+	"migrations":                nil,
+	"agent":                     {"agent", "proto", "internal/apprules", "internal/device", "internal/pki"},
 }
 
 // mayKnow gives the packages of this module that the package in dir may
@@ -183,6 +185,11 @@ var wrapped = []struct {
 		what:   "github.com/smallstep/pkcs7",
 		holder: func(dir string) bool { return dir == "internal/pki" },
 		why:    "CMS goes through one wrapper, which caps sizes before parsing and pins the algorithms: use internal/pki",
+	},
+	{
+		what:   "cel.dev/cel-go",
+		holder: func(dir string) bool { return dir == "internal/access/accesscel" },
+		why:    "rules are checked, and their cost limited, in one place: use internal/access/accesscel",
 	},
 	{
 		what:   "gorm.io",

@@ -35,7 +35,7 @@ func (s *SDK) session(f *Facts, r lease.Reading) apprules.Session {
 		Level: f.level(), DeviceLock: f.locked(), CheckedAt: s.round.active,
 		PINSet: len(p.History) > 0, PINChangedAt: p.ChangedAt, PINUsedAt: p.UsedAt, Failures: p.Failures,
 		Biometric: apprules.Biometric{
-			Kind: enum(f.Biometric, apprules.Iris), Class: uint8(min(max(f.BiometricClass, 0), 3)), //nolint:gosec // in range
+			Kind: enum(f.Biometric, apprules.Iris), Class: uint8(min(max(f.BiometricClass, 0), 3)),
 			Changed: f.BiometricEnrolled != p.Biometrics,
 		},
 	}

@@ -101,7 +101,7 @@ func (s *SDK) measure() (t wipe.Tally, err error) {
 				continue
 			}
 			t.Files++
-			t.Bytes += uint64(max(info.Size(), 0)) //nolint:gosec // not negative
+			t.Bytes += uint64(max(info.Size(), 0))
 		}
 	}
 	if t.Files > 0 || t.Keys > 0 {

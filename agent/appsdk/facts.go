@@ -112,7 +112,7 @@ func enum[T ~uint8](v int, most T) T {
 	if v < 0 || v > int(most) {
 		return 0
 	}
-	return T(v) //nolint:gosec // in range
+	return T(v)
 }
 
 // facts looks at the phone. A phone that gives nothing is not known.

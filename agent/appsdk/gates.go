@@ -147,7 +147,7 @@ func place(p int) apprules.Location {
 	if p <= 0 || p > PlaceCamera || p&(p-1) != 0 {
 		return 0
 	}
-	return apprules.Location(p) //nolint:gosec // in range
+	return apprules.Location(p)
 }
 
 // MayCopy decides whether a text may go onto the clipboard for an app.

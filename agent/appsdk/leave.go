@@ -28,7 +28,7 @@ func (s *SDK) SignOut() (untold bool, err error) {
 	}
 	defer s.changed()
 	if _, err := s.registration(); err != nil {
-		return false, nil //nolint:nilerr // there is nobody to tell
+		return false, nil
 	}
 	if err := s.conclude(s.lookOnce()); err != nil && !isFinished(err) {
 		s.line("signed out, the server does not know yet: " + answer.Text(err))

@@ -135,3 +135,31 @@ func explains(t *rapid.T, e access.Explanation, want []ruling) {
 		t.Fatalf("policies (-want +got):\n%s", diff)
 	}
 }
+
+// TestOnlyEverShuts: neither one policy more nor time alone opens anything.
+func TestOnlyEverShuts(t *testing.T) {
+	strictness := []access.Outcome{access.Allow, access.AllowWith, access.Deny}
+	setFlag(t, "rapid.checks", "2000")
+	rapid.Check(t, func(t *rapid.T) {
+		d := &dice{t: t}
+		c := d.config()
+		before, err := access.Compile(c)
+		if err != nil {
+			t.Fatalf("compile: %v", err)
+		}
+		c.Policies = append(c.Policies, access.Policy{Name: "one more", Spec: d.spec()})
+		after, err := access.Compile(c)
+		if err != nil {
+			t.Fatalf("compile: %v", err)
+		}
+		in, facts := d.signIn(), d.facts()
+		was := access.Decide(before, in, facts, noon).Outcome
+		more := access.Decide(after, in, facts, noon).Outcome
+		later := access.Decide(before, in, facts, noon.Add(one(d, time.Minute, time.Hour, 48*time.Hour))).Outcome
+		for what, is := range map[string]access.Outcome{"one policy more": more, "later": later} {
+			if slices.Index(strictness, is) < slices.Index(strictness, was) {
+				t.Fatalf("%s: %v became %v", what, was, is)
+			}
+		}
+	})
+}

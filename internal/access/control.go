@@ -53,6 +53,12 @@ func (o Operator) String() string { return nameOf(operatorNames, o) }
 // ControlSet is a set of controls other than Block.
 type ControlSet uint8
 
+// sets is how many sets there are: as many as Owed has bits.
+const sets = ControlSet(1 << (CertificateBound - Block))
+
+// One control more, and this does not compile: Owed is full.
+const _ = 64 - sets
+
 // setOf makes a set; Block is left out.
 func setOf(controls ...Control) ControlSet {
 	var s ControlSet
@@ -70,8 +76,8 @@ func (s ControlSet) Has(c Control) bool { return s&setOf(c) != 0 }
 // All gives the controls in the order in which people are asked for them.
 func (s ControlSet) All() iter.Seq[Control] {
 	return func(yield func(Control) bool) {
-		for rest := s; rest != 0; rest &= rest - 1 {
-			if !yield(MFA + Control(bits.TrailingZeros8(uint8(rest)))) {
+		for c := MFA; c <= CertificateBound; c++ {
+			if s.Has(c) && !yield(c) {
 				return
 			}
 		}
@@ -107,8 +113,10 @@ func (o *Owed) addEach(controls ControlSet) {
 // superfluous is left out: who must do MFA has met "MFA or a compliant device".
 func (o Owed) Choices() []ControlSet {
 	var all, needed []ControlSet
-	for rest := o; rest != 0; rest &= rest - 1 {
-		all = append(all, ControlSet(bits.TrailingZeros64(uint64(rest))))
+	for set := range sets {
+		if o>>set&1 != 0 {
+			all = append(all, set)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b ControlSet) int {
 		return bits.OnesCount8(uint8(a)) - bits.OnesCount8(uint8(b))

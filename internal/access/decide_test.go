@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -280,4 +281,32 @@ func TestManyPolicies(t *testing.T) {
 			t.Errorf("%s: got %s, want %v %v, with report-only %v", row, inWords(&got), want, owed, reporting)
 		}
 	}
+}
+
+// TestAtOnce: one snapshot serves many, also where room is lent.
+func TestAtOnce(t *testing.T) {
+	s, err := access.Compile(access.Config{Policies: accesstest.Policies(5000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want [20]string
+	decide := func(i int) string {
+		in, facts, _ := accesstest.Variation(i)
+		d := access.Decide(s, &in, &facts, accesstest.Now)
+		return inWords(&d)
+	}
+	for i := range want {
+		want[i] = decide(i)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range want {
+				if got := decide(i); got != want[i] {
+					t.Errorf("%d: got %s, want %s", i, got, want[i])
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -182,11 +182,13 @@ func settleValue[T comparable](x *explainer, c Condition, actual T, included, ex
 
 func (x *explainer) settlePlaces(c *Conditions, r *rule) {
 	u := Unmet{Condition: ByLocation, Missing: !x.address.IsValid() && x.country == ""}
-	if x.address.IsValid() {
+	switch {
+	case !x.address.IsValid():
+		u.Actual = x.country
+	case x.country == "":
 		u.Actual = x.address.String()
-	}
-	if x.country != "" {
-		u.Actual += "/" + x.country
+	default:
+		u.Actual = x.address.String() + " in " + x.country
 	}
 	x.settle(u, sides{c.IncludeLocations.given(), x.placesIn(r.from), x.placesIn(r.notFrom)})
 }

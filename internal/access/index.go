@@ -30,15 +30,15 @@ func newIndex(policies int) index {
 	x := index{
 		words: words, everyone: make(numbers, words), allApps: make(numbers, words),
 		users: map[string]*mention{}, groups: map[string]*mention{}, roles: map[string]*mention{},
-		apps: map[string]*mention{}, actions: sets(len(actionNames), words),
+		apps: map[string]*mention{}, actions: emptySets(len(actionNames), words),
 	}
 	for d := range x.rows {
-		x.rows[d] = sets(counts[d], words)
+		x.rows[d] = emptySets(counts[d], words)
 	}
 	return x
 }
 
-func sets(n, words int) []numbers {
+func emptySets(n, words int) []numbers {
 	all := make([]numbers, n)
 	for i := range all {
 		all[i] = make(numbers, words)

@@ -177,7 +177,7 @@ func holding(f *Facts) (device.Ownership, device.Mode) {
 func indexOf[T comparable](all []T, value T) uint8 {
 	for i := range all {
 		if all[i] == value {
-			return uint8(i) //nolint:gosec // the lists of words are short
+			return uint8(i)
 		}
 	}
 	return 0

@@ -33,7 +33,7 @@ func (c Config) Plain() PlainConfig {
 func ParseConfig(p PlainConfig) (Config, error) {
 	c := Config{Values: p.Values, Custom: p.Custom, ConnectedApps: p.ConnectedApps}
 	for _, name := range slices.Sorted(maps.Keys(p.Permissions)) {
-		grant := Grant(max(0, slices.Index(grantNames, p.Permissions[name])))
+		grant := Grant(max(0, slices.Index(grantNames, p.Permissions[name]))) //nolint:gosec // the names are four
 		if !validPermission(name, grant) {
 			return Config{}, &SettingError{Key("permissions." + name), errPermission}
 		}

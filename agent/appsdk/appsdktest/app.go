@@ -94,7 +94,7 @@ func (s *Server) Register(_ context.Context, r *appprotectv1.RegisterRequest) (*
 		return nil, err
 	}
 	s.registered++
-	s.reg = &registered{id: fmt.Sprintf("%032x", s.registered), epoch: uint64(s.registered), current: serial} //nolint:gosec // a few
+	s.reg = &registered{id: fmt.Sprintf("%032x", s.registered), epoch: uint64(s.registered), current: serial}
 	s.orders, s.Left = nil, nil
 	answer = &appprotectv1.RegisterResponse{
 		RegistrationId: s.reg.id, Epoch: s.reg.epoch, User: User, CertificateChain: chain,

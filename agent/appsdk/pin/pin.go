@@ -74,7 +74,7 @@ func (v Verifier) tag(secret []byte, pin string) []byte {
 func Ago(history []Verifier, secret []byte, pin string) uint32 {
 	for i, v := range history {
 		if v.Knows(secret, pin) {
-			return uint32(i) + 1 //nolint:gosec // a short list
+			return uint32(i) + 1
 		}
 	}
 	return 0

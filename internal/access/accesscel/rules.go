@@ -101,14 +101,15 @@ func (e *environment) compile(text string) (access.Filter, error) {
 
 // plainly gives the first complaint, and where it is if that is known.
 func plainly(issues *cel.Issues) error {
-	for _, e := range issues.Errors() {
-		message := strings.TrimSuffix(e.Message, " (in container '')")
-		if e.Location.Line() < 1 {
-			return errors.New(message)
-		}
-		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, message)
+	all := issues.Errors()
+	if len(all) == 0 {
+		return issues.Err()
 	}
-	return issues.Err()
+	message := strings.TrimSuffix(all[0].Message, " (in container '')")
+	if at := all[0].Location; at.Line() > 0 {
+		return fmt.Errorf("line %d, column %d: %s", at.Line(), at.Column()+1, message)
+	}
+	return errors.New(message)
 }
 
 // sizes estimates how long what a rule is asked about may be.

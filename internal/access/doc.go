@@ -1,0 +1,68 @@
+// Package access decides who may enter: conditional access.
+//
+// Nothing is connected to it yet. It is the core alone: what policies are, what
+// they mean, and how a sign-in is decided and explained. There is no storage and
+// no door; no program asks it.
+//
+// Administrators write policies. A policy says whom and what it is for, under
+// which conditions, and what it asks. [Compile] makes of all of them one
+// immutable, indexed [Snapshot]. A door asks [Decide] about a [SignIn], with the
+// [Facts] that are known of the phone and of the app:
+//
+//	policies, locations ──Compile──▶ snapshot ─┐
+//	what the door saw ─────────────▶ sign-in ──┤
+//	what we know ──────────────────▶ facts ────┼──Decide──▶ decision ──Explain──▶ why
+//	the time ──────────────────────▶ now ──────┘
+//
+// [WhatIf] is the same with a sign-in that nobody has made. Everything is a pure
+// function of what is passed in, so that any decision can be made again.
+//
+// # What policies mean
+//
+// A policy applies if all its conditions are met. Within one kind of condition
+// any of the included values will do; no included values are every value; what
+// is excluded is out, whatever else includes it. What nobody knows is the value
+// "unknown", which is met only where it is listed or nothing is.
+//
+// There is no order among policies. Each that applies must be satisfied: by all
+// of its controls, or by any, as it says. One that blocks wins over all others.
+// Where none applies, the way is free. So a policy can only ever shut, and
+// adding one never opens anything.
+//
+// The answer is to allow, to deny, or to allow with something that is still
+// owed. What is owed keeps its choices: "MFA, and a compliant device or a
+// protected app". A legacy client, which nobody can ask for anything, is denied
+// instead. Policies that report only are decided beside the others, without
+// any effect.
+//
+// # Evidence has an age
+//
+// Two facts rest on evidence: whether the phone is compliant, and whether the
+// app is fit. Each policy says how old that evidence may be. What is missing,
+// stale or past the time at which it changes by itself does not count, and is
+// named as the [Reason]. Time alone never turns evidence that does not count into
+// evidence that does.
+//
+// A decision holds until [Decision.CachedUntil], unless one of its [Versions]
+// changes before: until then, time alone does not change it.
+//
+// # When in doubt, shut
+//
+// The zero decision denies. A rule that cannot be finished counts as met. An
+// attested platform outranks what a client says. Numbers that have no meaning
+// are unknown. Names are compared in small letters, everywhere.
+//
+// # Rules
+//
+// Device filters and custom conditions are written in CEL, which package
+// accesscel knows; here they are a [Filter].
+//
+// # How it is fast
+//
+// For each name that policies mention the snapshot has the numbers of those
+// that include and exclude it; for each value of a small condition, a set of
+// those that it meets, a bit for each. A decision looks up the names of one
+// sign-in, combines the sets, and looks at the policies that are left, at each
+// demand once. It allocates nothing. Reasons cost more, and are put together
+// only when [Decision.Explain] is called.
+package access
