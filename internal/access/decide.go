@@ -72,10 +72,7 @@ func (s *Snapshot) weighIn(q *question, found, targets numbers, enforced, report
 	for w, word := range found {
 		for ; word != 0; word &= word - 1 {
 			r := &s.rules[w*64+bits.TrailingZeros64(word)]
-			bit := uint64(0)
-			if r.demand < 64 {
-				bit = 1 << r.demand
-			}
+			bit := uint64(1) << r.demand // none beyond the first 64
 			if counted&bit != 0 || r.slow && !s.meets(r, q, &asked) {
 				continue
 			}
@@ -95,19 +92,17 @@ type memory struct{ asked, matched, failed uint64 }
 
 // match asks a filter, once.
 func (s *Snapshot) match(n int, q *question, m *memory) (matched, failed bool) {
-	bit := uint64(1) << (n % 64)
-	if n < 64 && m.asked&bit != 0 {
+	bit := uint64(1) << n // none beyond the first 64
+	if m.asked&bit != 0 {
 		return m.matched&bit != 0, m.failed&bit != 0
 	}
 	matched, err := s.filters[n].Match(q.in, q.facts)
-	if n < 64 {
-		m.asked |= bit
-		if matched {
-			m.matched |= bit
-		}
-		if err != nil {
-			m.failed |= bit
-		}
+	m.asked |= bit
+	if matched {
+		m.matched |= bit
+	}
+	if err != nil {
+		m.failed |= bit
 	}
 	return matched, err != nil
 }

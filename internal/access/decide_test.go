@@ -310,3 +310,23 @@ func TestAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestManyRules: more rules than a decision remembers the answers of.
+func TestManyRules(t *testing.T) {
+	var specs []access.Spec
+	for i := range 200 {
+		specs = append(specs, forAll(func(s *access.Spec) {
+			s.Conditions.DeviceFilter.Rule = fmt.Sprintf("model:%d", i%150)
+			s.Session.SignInFrequency = time.Hour + time.Duration(i%150)*time.Minute
+			s.Grant = access.Grant{}
+		}))
+	}
+	s := compile(t, specs...)
+	for i := range 150 {
+		facts := &access.Facts{Device: &access.Device{Model: fmt.Sprint(i)}}
+		d := access.Decide(s, &access.SignIn{}, facts, noon)
+		if got, want := d.Session().SignInFrequency, time.Hour+time.Duration(i)*time.Minute; got != want {
+			t.Errorf("model %d: got %v, want %v", i, got, want)
+		}
+	}
+}

@@ -23,7 +23,10 @@ type dice struct {
 // costs most.
 func (d *dice) pick(n uint64) uint64 {
 	if d.left < n {
-		d.word, d.left = rapid.Uint64().Draw(d.t, "word"), 1<<62
+		// Small numbers are drawn more often than they should; spread out, they
+		// are as good as others, and zero is still zero.
+		d.word = rapid.Uint64().Draw(d.t, "word") * 0x9e3779b97f4a7c15
+		d.word, d.left = d.word^d.word>>32, 1<<62
 	}
 	v := d.word % n
 	d.word, d.left = d.word/n, d.left/n
@@ -93,7 +96,7 @@ func nets(texts ...string) []netip.Prefix {
 
 func (d *dice) config() access.Config {
 	c := access.Config{Locations: locations, Filters: plainRules{}, Generation: 7, CacheFor: one(d, time.Hour, time.Minute)}
-	for i := range d.pick(6) {
+	for i := range d.pick(7) {
 		c.Policies = append(c.Policies, access.Policy{
 			Name: fmt.Sprintf("%c%d", 'a'+d.pick(3), i), Revision: 1, Spec: d.spec(),
 		})
@@ -103,7 +106,7 @@ func (d *dice) config() access.Config {
 
 func (d *dice) spec() access.Spec {
 	s := access.Spec{State: one(d, access.On, access.On, access.On, access.ReportOnly, access.Off)}
-	if d.pick(2) == 0 {
+	if d.pick(3) < 2 {
 		s.IncludePeople.Everyone = true
 	} else {
 		s.IncludePeople = d.people()
@@ -111,11 +114,13 @@ func (d *dice) spec() access.Spec {
 			s.IncludePeople.Groups = []string{"Sales"}
 		}
 	}
-	s.ExcludePeople = d.people()
-	switch d.pick(4) {
-	case 0, 1:
+	if d.rare(3) {
+		s.ExcludePeople = d.people()
+	}
+	switch d.pick(8) {
+	case 0, 1, 2, 3:
 		s.Apps = access.Apps{All: true, Exclude: some(d, "mail", "Wiki")}
-	case 2:
+	case 4, 5, 6:
 		s.Apps = access.Apps{Include: few(d, "mail", "Wiki", "crm"), Exclude: some(d, "MAIL")}
 	default:
 		s.Actions = few(d, access.RegisterDevice, access.RegisterSecurityInfo)
@@ -176,7 +181,7 @@ func (d *dice) signIn() *access.SignIn {
 			Name: one(d, "ada", "Ada", "bob", "eve"), Groups: some(d, "sales", "STAFF", "interns", "other"),
 			Roles: some(d, "Admin", "auditor"),
 		},
-		App: one(d, "mail", "Mail", "wiki", "unheard-of"), Action: one(d, 0, 0, 0, access.RegisterDevice),
+		App: one(d, "mail", "Mail", "wiki", "unheard-of"), Action: one(d, 0, 0, 0, 0, 0, access.RegisterDevice),
 		Platform: one(d, platforms...), Client: one(d, clients...), Address: one(d, addresses...),
 		Country: one(d, "", "DE", "CH", "FR"), SignInRisk: one(d, risks...), UserRisk: one(d, risks...),
 		Flow: one(d, flows...), MFA: d.pick(2) == 1, CertificateBound: d.pick(2) == 1,

@@ -114,6 +114,10 @@ func TestReasons(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+	early := access.WhatIf(s, &access.SignIn{}, with(func(v *access.Verdict) { v.EvidenceAt = noon.Add(time.Hour) }), noon)
+	if got := early.Evidence[0].Age; got != 0 || early.Outcome != access.Allow {
+		t.Errorf("evidence of a clock that is ahead: got %v old, %v", got, early.Outcome)
+	}
 	never := access.WhatIf(s, &access.SignIn{}, with(func(v *access.Verdict) { v.EvidenceAt = time.Time{} }), noon)
 	if got := never.Policies[0].Controls[0]; got.Reason != access.NoVerdict || got.Age != 0 || never.Evidence[0].Age != 0 {
 		t.Errorf("evidence that there never was: got %+v, %+v", got, never.Evidence)
@@ -180,5 +184,26 @@ func TestVersions(t *testing.T) {
 	}
 	if access.VersionsOf(s, in, nil) == base {
 		t.Error("knowing nothing has the versions of knowing something")
+	}
+}
+
+// TestMissing names what nobody knows, once and in order.
+func TestMissing(t *testing.T) {
+	s := compile(t,
+		forAll(func(s *access.Spec) { s.Conditions.UserRisks = []access.Risk{access.RiskHigh} }),
+		forAll(func(s *access.Spec) {
+			s.Conditions.UserRisks = []access.Risk{access.RiskLow}
+			s.Conditions.IncludeLocations.Trusted = true
+			s.Conditions.DeviceFilter.Rule = "model:x"
+		}),
+		forAll(func(s *access.Spec) { s.Conditions.ExcludePlatforms = []access.Platform{access.UnknownPlatform} }),
+		forAll(func(s *access.Spec) {
+			s.State = access.Off
+			s.Conditions.Clients = []access.ClientApp{access.Browser}
+		}),
+	)
+	want := []access.Condition{access.ByLocation, access.ByDeviceFilter, access.ByUserRisk}
+	if diff := cmp.Diff(want, access.WhatIf(s, &access.SignIn{}, nil, noon).Missing); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 }

@@ -19,6 +19,9 @@ BenchmarkCheckinUnchangedSQLite/limit-2    	 100	 20000 ns/op
 BenchmarkCheckinUnchangedSQLite/product-2  	 100	 45000 ns/op
 BenchmarkCheckinUnchangedSQLite/limit-2    	 100	 36000 ns/op
 BenchmarkWatchIdleRSS/product-2            	   1	 9000 ns/op	 60.5 KiB/phone
+BenchmarkContainerWrite/product-2          	  10	 1000 ns/op	 300.00 MB/s
+BenchmarkContainerWrite/plain-2            	  10	 1000 ns/op	 400.00 MB/s
+BenchmarkContainerWrite/limit-2            	  10	 1000 ns/op	1500.00 MB/s
 BenchmarkManifestCompile/10-2              	1000	 7000 ns/op	 10 B/op	 2 allocs/op
 PASS
 `
@@ -39,6 +42,8 @@ func TestRows(t *testing.T) {
 	}
 	want := []row{
 		{Name: "checkin_unchanged_sqlite", Value: 1e9 / 45000.0, Unit: "calls/s", Limit: 1e9 / 30000.0, Ratio: 30000.0 / 45000},
+		{Name: "container_write", Value: 300, Unit: "MB/s", Limit: 1500, Ratio: 0.2},
+		{Name: "container_write_plain", Value: 300, Unit: "MB/s", Limit: 400, Ratio: 0.75},
 		{Name: "watch_idle_rss", Value: 60.5, Unit: "KiB/phone"},
 		{Name: "manifest_compile_10", Value: 7000, Unit: "ns"},
 	}
