@@ -80,7 +80,9 @@ type AppServiceClient interface {
 	// Caller: anyone with an ID token, over server-authenticated TLS.
 	Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error)
 	// Renew issues a new certificate for the same epoch. Both work until the old
-	// one ends. Safe to retry.
+	// one ends, which is 14 days after the policy's offline wipe, and at most 400
+	// days from its beginning: an app that comes back before that wipe still has
+	// one to come back with. All end with the epoch, at once. Safe to retry.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED,
 	// FAILED_PRECONDITION with reason KEY_REUSED (the key is of another epoch),
@@ -242,7 +244,9 @@ type AppServiceServer interface {
 	// Caller: anyone with an ID token, over server-authenticated TLS.
 	Register(context.Context, *RegisterRequest) (*RegisterResponse, error)
 	// Renew issues a new certificate for the same epoch. Both work until the old
-	// one ends. Safe to retry.
+	// one ends, which is 14 days after the policy's offline wipe, and at most 400
+	// days from its beginning: an app that comes back before that wipe still has
+	// one to come back with. All end with the epoch, at once. Safe to retry.
 	//
 	// Errors: INVALID_ARGUMENT with BadRequest, UNAUTHENTICATED,
 	// FAILED_PRECONDITION with reason KEY_REUSED (the key is of another epoch),
