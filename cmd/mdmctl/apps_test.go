@@ -83,7 +83,7 @@ func TestDryRunOfAnAppAndItsPolicy(t *testing.T) {
 	const hint = "\nhint: the server does not know yet what app/com.example.mail can be told: apply that first, or all without --dry-run\n"
 	for flag, want := range map[string]bool{"--dry-run": true, "--dry-run=false": false} {
 		got := b.run("apply", "-f", "../../examples/app-protection.yaml", flag)
-		if got.code != 2 || !strings.Contains(got.errOut, ":64:15: spec.config.values.server: is not in") || strings.HasSuffix(got.errOut, hint) != want {
+		if got.code != 2 || !strings.Contains(got.errOut, ":15: spec.config.values.server: is not in") || strings.HasSuffix(got.errOut, hint) != want {
 			t.Errorf("%s: %+v", flag, got)
 		}
 	}
