@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	crashes     = 25 // on each database
+	crashes     = 15 // on each database
 	crashPhones = 20
 )
 
