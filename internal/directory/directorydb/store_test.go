@@ -333,7 +333,7 @@ func TestTwoServers(t *testing.T) {
 
 // TestMostMembers: a full group takes nobody in unless somebody leaves.
 func TestMostMembers(t *testing.T) {
-	db := dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite))
+	db := dbtest.Open(t, dbtest.DSN(t, sqldb.Postgres))
 	f := &fixture{t, db, directorydb.New(db)}
 	ctx, g := t.Context(), group(1)
 	must(t, f.CreateUser(ctx, user(1), entry("directory.user.create")))

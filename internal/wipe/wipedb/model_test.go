@@ -87,7 +87,7 @@ type model struct {
 // verdicts, crashes, re-enrolments and the breaker, and compares with the notebook
 // after each step.
 func TestModel(t *testing.T) {
-	stories(t, 20)
+	stories(t, 12)
 	dbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		now, f, runs := monday, new(fleet), 0
 		service := f.serve(db, func() time.Time { return now })
