@@ -87,6 +87,13 @@ func (a *Agent) Run(ctx context.Context) error { return a.session.Run(ctx) }
 // Once looks once and does everything that is due; see session.Session.Once.
 func (a *Agent) Once(ctx context.Context) error { return a.session.Once(ctx) }
 
+// Assertion gets a signed statement of the phone's own verdict; see
+// session.Session.Assertion. Alone of all it may be called while another agent
+// runs the phone.
+func (a *Agent) Assertion(ctx context.Context, audience string) (session.Assertion, error) {
+	return a.session.Assertion(ctx, audience)
+}
+
 // Leave ends the enrolment, on the server and here: settings, certificates and
 // keys that came with it go. Work data stays; removing it is the person's own
 // business now. An acknowledged wipe is finished first.

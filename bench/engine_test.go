@@ -120,7 +120,7 @@ var engines = []struct {
 
 func compiled(t testing.TB, policies []access.Policy) *access.Snapshot {
 	t.Helper()
-	s, err := access.Compile(access.Config{Policies: policies})
+	s, err := access.Compile(access.Ruleset{Policies: policies})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,8 +35,10 @@ var rooms = map[string][]string{
 	"internal/rpc":       {"internal/device", "internal/fault", "internal/identity", "internal/pki"},
 	// CEL brings the wire's types with it: its room is beside the slice's root.
 	"internal/access/accesscel": {"internal/access"},
-	"migrations":                nil,
-	"agent":                     {"agent", "proto", "internal/apprules", "internal/device", "internal/pki"},
+	// What every slice's messages hold; a slice's root and its store know no wire.
+	"internal/wire": nil,
+	"migrations":    nil,
+	"agent":         {"agent", "proto", "internal/apprules", "internal/device", "internal/pki"},
 }
 
 // mayKnow gives the packages of this module that the package in dir may
@@ -57,6 +59,7 @@ func mayKnow(dir string) ([]string, bool) {
 		allowed := []string{
 			"internal/" + parent, "proto/mdm/" + parent + "/v1",
 			"internal/apprules", "internal/bell", "internal/device", "internal/fault", "internal/identity", "internal/page",
+			"internal/wire",
 		}
 		return allowed, true
 	}

@@ -10,6 +10,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/postgres.sh
 . "$(dirname "$0")/postgres.sh"
+# shellcheck source=scripts/proxies.sh
+. "$(dirname "$0")/proxies.sh"
 
 trap pg_stop EXIT
 # A signal ends the script, and with it the cluster, once `go test` is gone.
@@ -25,6 +27,12 @@ else
   missing="no PostgreSQL $PG_OLDEST or newer found: every test on PostgreSQL"
   ! in_ci || die "$missing would not run, which CI=true forbids"
   shout "$missing is SKIPPED, only SQLite is tested. Install it, or set MDM_TEST_POSTGRES_DSN."
+fi
+
+if ! proxies_require; then
+  missing="not found: $(proxies_missing). What runs the real proxies"
+  ! in_ci || die "$missing would not run, which CI=true forbids"
+  shout "$missing is SKIPPED. Install them."
 fi
 
 race=-race

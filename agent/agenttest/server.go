@@ -1,5 +1,5 @@
 // Package agenttest is a small real server for tests of the device side: the
-// three device services in memory, over TLS on loopback, with a certificate
+// device services in memory, over TLS on loopback, with a certificate
 // authority of its own. It keeps the contract of the wire as a phone can see
 // it; it stores nothing and judges nobody.
 package agenttest
@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"ringfence/internal/pki"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
@@ -39,6 +40,7 @@ type Server struct {
 	compliancev1.UnimplementedComplianceServiceServer
 	wipev1.UnimplementedWipeServiceServer
 	wipev1.UnimplementedCompanyDeviceServiceServer
+	accessv1.UnimplementedAccessDeviceServiceServer
 
 	Authority *pki.Authority
 	Now       func() time.Time
@@ -62,10 +64,11 @@ type Server struct {
 	CheckIns []*compliancev1.CheckInRequest
 	// RenewAfter is put into certificates: how long after now to renew.
 	RenewAfter time.Duration
-	// EditJoin, EditRenew and EditIssue change an answer before it is sent.
-	EditJoin  func(*enrollv1.JoinResponse)
-	EditRenew func(*enrollv1.RenewResponse)
-	EditIssue func(*compliancev1.IssueCertificateResponse)
+	// EditJoin, EditRenew, EditIssue and EditAssertion change an answer before it is sent.
+	EditJoin      func(*enrollv1.JoinResponse)
+	EditRenew     func(*enrollv1.RenewResponse)
+	EditIssue     func(*compliancev1.IssueCertificateResponse)
+	EditAssertion func(*accessv1.IssueAssertionResponse)
 	// EditLease changes the content of a lease's order before it is signed.
 	EditLease func(*wipev1.OrderToSign)
 
@@ -138,6 +141,7 @@ func (s *Server) Serve(t testing.TB, listener net.Listener) {
 	compliancev1.RegisterComplianceServiceServer(server, s)
 	wipev1.RegisterWipeServiceServer(server, s)
 	wipev1.RegisterCompanyDeviceServiceServer(server, s)
+	accessv1.RegisterAccessDeviceServiceServer(server, s)
 	s.mu.Lock()
 	s.grpc = server
 	s.mu.Unlock()

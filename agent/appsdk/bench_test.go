@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,6 +95,19 @@ func wellPhone(c *clocks) *fakePhone {
 	}}
 }
 
+// outbox is what the app has not sent yet; it looks into the account's files.
+type outbox struct {
+	sdk    func() *SDK
+	unsent atomic.Int64
+}
+
+func (o *outbox) UnsyncedChanges() int64 {
+	if _, err := o.sdk().Files(); err != nil {
+		return 0
+	}
+	return o.unsent.Load()
+}
+
 // person signs in.
 type person struct {
 	subject string
@@ -120,6 +134,7 @@ type bench struct {
 	clocks *clocks
 	keys   *appsdktest.Keys
 	phone  *fakePhone
+	work   *outbox // nil: the app does not say
 	in     *person
 	dir    string
 	deps   deps
@@ -150,10 +165,14 @@ func newBench(t testing.TB) *bench {
 }
 
 func (b *bench) options() *Options {
-	return &Options{
+	o := &Options{
 		Server: b.server.Addr, Roots: b.server.Roots(), Package: pkg, SignerSHA256: strings.Repeat("ab", 32), AppVersion: b.app,
 		Folder: b.dir, Account: "work", Keys: b.keys, Clock: b.clocks, Phone: b.phone,
 	}
+	if b.work != nil {
+		o.Work = b.work
+	}
+	return o
 }
 
 // reopen is a new life of the app.

@@ -47,7 +47,7 @@ func (s *SDK) checkInOnce(ctx context.Context, conn *grpc.ClientConn) (*appprote
 	if err != nil {
 		return nil, err
 	}
-	request, before, err := s.nextReport(facts)
+	request, before, err := s.nextReport(facts, s.unsynced())
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s *SDK) checkInOnce(ctx context.Context, conn *grpc.ClientConn) (*appprote
 	return response, s.accept(response, request.GetNumber(), before)
 }
 
-func (s *SDK) nextReport(facts *Facts) (*appprotectv1.CheckInRequest, lease.Reading, error) {
+func (s *SDK) nextReport(facts *Facts, unsynced uint32) (*appprotectv1.CheckInRequest, lease.Reading, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.change(func(st *state) error {
@@ -71,6 +71,7 @@ func (s *SDK) nextReport(facts *Facts) (*appprotectv1.CheckInRequest, lease.Read
 	}
 	before := s.reading()
 	r := s.report(facts, s.now(before))
+	r.UnsyncedChanges = unsynced
 	return &appprotectv1.CheckInRequest{
 		Number: s.st.Number, Report: wireReport(r), KnownRevision: r.AppliedRevision,
 	}, before, nil

@@ -133,6 +133,14 @@ func (f *Facts) level() apprules.Level {
 
 func (f *Facts) locked() bool { return f.Lock > LockNone && f.Lock <= LockHigh }
 
+// unsynced counts what the app has not sent. No lock is held.
+func (s *SDK) unsynced() uint32 {
+	if s.o.Work == nil {
+		return 0
+	}
+	return uint32(min(max(s.o.Work.UnsyncedChanges(), 0), apprules.MaxUnsynced))
+}
+
 // moments are one instant by the server's clock, as far as the app can tell, and
 // by the phone's.
 type moments struct{ now, wall time.Time }

@@ -13,7 +13,7 @@ import (
 const Version = "1.0.0"
 
 // Options say which work account it is, and what the app and the phone give to
-// the SDK. Log and Events may be nil.
+// the SDK. Work, Events and Log may be nil.
 type Options struct {
 	// Server is its address, host:port.
 	Server string
@@ -42,6 +42,7 @@ type Options struct {
 	Keys   KeyStore
 	Clock  Clock
 	Phone  Phone
+	Work   Work
 	Events Events
 	Log    Log
 }
@@ -75,6 +76,15 @@ type Clock interface {
 // Phone looks at the phone. It does not call the SDK.
 type Phone interface {
 	Look() (*Facts, error)
+}
+
+// Work knows the work data that the app has in hand. It is asked before each
+// check-in and must not block; of the SDK it may call Files, and nothing else.
+type Work interface {
+	// UnsyncedChanges counts the changes of work data that the app has not sent to
+	// its own server yet: what a wipe would lose. Less than 0 counts as 0, and more
+	// than a million as a million.
+	UnsyncedChanges() int64
 }
 
 // Events hears that something has changed; it then asks the SDK. It must not

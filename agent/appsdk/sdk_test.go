@@ -60,6 +60,34 @@ func TestFirstDay(t *testing.T) {
 	}
 }
 
+// TestUnsynced: each check-in says how much the app has not sent yet, which may
+// look into its files for it.
+func TestUnsynced(t *testing.T) {
+	b := readyBench(t)
+	last := func() uint32 {
+		return b.server.CheckIns[len(b.server.CheckIns)-1].GetReport().GetUnsyncedChanges()
+	}
+	b.sync()
+	if got := last(); got != 0 {
+		t.Errorf("an app that does not say has %d unsynced changes", got)
+	}
+	b.work = &outbox{sdk: func() *SDK { return b.SDK }}
+	b.reopen()
+	b.work.unsent.Store(3)
+	b.sync()
+	if got := last(); got != 0 {
+		t.Errorf("while its files are shut the app counted %d", got)
+	}
+	b.expect(EventLaunch, "proceed")
+	for said, want := range map[int64]uint32{3: 3, 0: 0, -7: 0, 1_000_001: 1_000_000, 1<<63 - 1: 1_000_000} {
+		b.work.unsent.Store(said)
+		b.sync()
+		if got := last(); got != want {
+			t.Errorf("of %d unsynced changes the server hears %d", said, got)
+		}
+	}
+}
+
 // TestRegisterAgain: what got no answer is sent again as it was.
 func TestRegisterAgain(t *testing.T) {
 	b := newBench(t)

@@ -20,6 +20,7 @@ func wireReport(r apprules.Report) *appprotectv1.Report {
 		AppScan: appprotectv1.AppScan(r.AppScan), Knox: appprotectv1.Attestation(r.Knox),
 		Defender: appprotectv1.ThreatLevel(r.Defender), ThirdParty: appprotectv1.ThreatLevel(r.ThirdParty),
 		PinSet: r.PIN.Set, PinFailures: r.PIN.Failures, PendingWipes: r.PendingWipes, DoneWipes: r.DoneWipes,
+		UnsyncedChanges: r.UnsyncedChanges,
 	}
 	if r.AgentUpdateWaits != nil {
 		m.AgentUpdateWaits = durationpb.New(*r.AgentUpdateWaits)

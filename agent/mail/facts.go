@@ -31,6 +31,22 @@ func (l looker) Look() (*appsdk.Facts, error) {
 	return f, nil
 }
 
+// outbox is what the app has not sent to its mail server yet. A virtual app has no
+// such server: the phone's settings say how much it would be.
+type outbox struct {
+	p   *phone.Phone
+	pkg string
+}
+
+// UnsyncedChanges is part of appsdk.Work.
+func (o outbox) UnsyncedChanges() int64 {
+	n, err := o.p.AccountUnsynced(o.pkg)
+	if err != nil {
+		return 0
+	}
+	return int64(n)
+}
+
 // clock is the phone's two clocks.
 type clock struct{ o Options }
 

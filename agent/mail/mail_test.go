@@ -60,6 +60,21 @@ func TestTwoAccounts(t *testing.T) {
 	}
 }
 
+// TestUnsynced: the app reports what the phone says that it has not sent.
+func TestUnsynced(t *testing.T) {
+	b := newBench(t)
+	b.ready()
+	for said, want := range map[string]uint32{"3": 3, "0": 0} {
+		if err := b.phone.Set(map[string]string{"account.unsynced." + DefaultPackage: said}); err != nil {
+			t.Fatal(err)
+		}
+		b.sync()
+		if got := b.server.CheckIns[len(b.server.CheckIns)-1].GetReport().GetUnsyncedChanges(); got != want {
+			t.Errorf("of %s unsynced changes the server hears %d", said, got)
+		}
+	}
+}
+
 func isShut(err error, key string) bool {
 	shut, ok := errors.AsType[*Shut](err)
 	return ok && shut.Decision.MessageKey == key

@@ -76,7 +76,7 @@ func (w *Work) open() (err error) {
 		Server: w.server.Address, Roots: w.server.Roots, Pin: w.server.Pin,
 		Package: w.app.Package, SignerSHA256: w.app.SignerSHA256, AppVersion: w.app.Version,
 		Folder: filepath.Join(w.dir, sdkFolder), Account: sdkAccount, DeviceTag: tag,
-		Keys: w.keys, Clock: clock{w.o}, Phone: looker{w.o.Phone}, Events: w.o.Events, Log: w.o.Log,
+		Keys: w.keys, Clock: clock{w.o}, Phone: looker{w.o.Phone}, Work: outbox{w.o.Phone, w.app.Package}, Events: w.o.Events, Log: w.o.Log,
 	})
 	return err
 }

@@ -41,6 +41,9 @@ type Settings struct {
 	// Unsynced counts, by app of the work profile, the changes that its server
 	// does not have yet; none are left out.
 	Unsynced map[string]uint32 `json:"unsynced,omitempty"`
+	// AccountUnsynced counts the same of the work accounts in apps on the person's
+	// side.
+	AccountUnsynced map[string]uint32 `json:"accountUnsynced,omitempty"`
 	// Clock is how the phone's clocks stand beside those of the computer that it is
 	// played on.
 	Clock Clock `json:"clock,omitzero"`
@@ -90,7 +93,7 @@ func (p *Phone) Set(changes map[string]string) error {
 	if err := s.apply(changes, p.now().UTC().Truncate(time.Microsecond)); err != nil {
 		return err
 	}
-	if err := p.onlyWorkApps(changes); err != nil {
+	if err := p.onlyTheirs(changes); err != nil {
 		return err
 	}
 	if _, opens := changes[workLocked]; opens {
@@ -165,7 +168,7 @@ func SettingKeys() []string {
 	for key := range pinSetters {
 		keys = append(keys, "pin."+key, "work.pin."+key)
 	}
-	keys = append(keys, unsyncedPrefix+"PACKAGE")
+	keys = append(keys, unsyncedPrefix+"PACKAGE", accountUnsyncedPrefix+"PACKAGE")
 	slices.Sort(keys)
 	return keys
 }
@@ -189,7 +192,9 @@ func (s *Settings) apply(changes map[string]string, now time.Time) error {
 		} else if name, ok := strings.CutPrefix(key, "pin."); ok && pinSetters[name] != nil {
 			set = func() error { return pinSetters[name](&s.Pin, value) }
 		} else if name, ok := strings.CutPrefix(key, unsyncedPrefix); ok {
-			set = func() error { return s.setUnsynced(name, value) }
+			set = func() error { return setUnsynced(&s.Unsynced, name, value) }
+		} else if name, ok := strings.CutPrefix(key, accountUnsyncedPrefix); ok {
+			set = func() error { return setUnsynced(&s.AccountUnsynced, name, value) }
 		}
 		if err := set(); err != nil {
 			return fmt.Errorf("%s=%s: %w", key, value, err)

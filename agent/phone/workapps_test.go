@@ -65,6 +65,48 @@ func TestWorkApps(t *testing.T) {
 	}
 }
 
+// TestAccountUnsynced: the work account of an app that is installed on the person's
+// side has a count of its own, beside that of an app of the same name in the work
+// profile.
+func TestAccountUnsynced(t *testing.T) {
+	dir := t.TempDir()
+	p := open(t, dir)
+	const mail, crm = "com.example.mail", "com.example.crm"
+	put(t, filepath.Join(dir, profileDir, mail, "inbox"), "a letter")
+	put(t, filepath.Join(dir, profileDir, crm, "deals.db"), "deals")
+	if err := p.InstallApp(App{Package: mail, Version: "4.2", SignerSHA256: strings.Repeat("ab", 32)}); err != nil {
+		t.Fatal(err)
+	}
+	for setting, wrong := range map[string]string{
+		"account.unsynced." + crm + "=1":  "no such app on this phone",
+		"account.unsynced." + mail + "=x": "want a number",
+		"account.unsynced.=1":             "want the name of an app",
+	} {
+		key, value, _ := strings.Cut(setting, "=")
+		if err := p.Set(map[string]string{key: value}); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s: error %v, want one with %q", setting, err, wrong)
+		}
+	}
+	for _, change := range []struct {
+		n    string
+		want uint32
+	}{{"7", 7}, {"0", 0}, {"2", 2}} {
+		if err := p.Set(map[string]string{"account.unsynced." + mail: change.n}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.AccountUnsynced(mail); err != nil || got != change.want {
+			t.Errorf("%d unsynced changes, %v; want %d", got, err, change.want)
+		}
+	}
+	want := []*compliancev1.WorkApp{{Package: crm}, {Package: mail}}
+	if diff := cmp.Diff(want, workApps(t, p), protocmp.Transform()); diff != "" {
+		t.Errorf("what the work profile reports (-want +got):\n%s", diff)
+	}
+	if got, err := p.AccountUnsynced(crm); err != nil || got != 0 {
+		t.Errorf("%d unsynced changes in an app that is not there, %v", got, err)
+	}
+}
+
 // TestWorkAppsAreBounded: those that would lose something are among them.
 func TestWorkAppsAreBounded(t *testing.T) {
 	dir := t.TempDir()

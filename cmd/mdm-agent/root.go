@@ -58,7 +58,7 @@ policy does not allow it ("mdm-agent app").`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&p.dir, "phone", p.dir, "folder of the phone (env MDM_PHONE)")
 	root.PersistentFlags().BoolVar(&p.debug, "debug", p.debug, "log more")
-	root.AddCommand(p.enrollCommand(), p.runCommand(), p.setCommand(), p.showCommand(), p.leaveCommand(), p.appCommand())
+	root.AddCommand(p.enrollCommand(), p.runCommand(), p.setCommand(), p.showCommand(), p.assertionCommand(), p.leaveCommand(), p.appCommand())
 	return root
 }
 

@@ -22,7 +22,8 @@ There are: ` + strings.Join(phone.SettingKeys(), ", ") + `.
 
 pin.* is the device's lock. work.pin.* is the work profile's own, which shares
 the device's until one of them is set. unsynced.PACKAGE counts the changes in an
-app of the work profile that its server does not have yet. encrypted, root.*,
+app of the work profile that its server does not have yet, account.unsynced.PACKAGE
+those in the work account of an app on the person's side. encrypted, root.*,
 integrity*, app_scan, knox, threat.*, agent.* and biometric* are what an app sees
 of the phone: see "mdm-agent app".`,
 		Example: `  mdm-agent set --phone ./phone pin.length=4

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
+	"ringfence/internal/appprotect"
 	"ringfence/internal/compliance"
 	"ringfence/internal/device"
 	"ringfence/internal/enroll"
@@ -173,16 +175,33 @@ func (p peopleForWipe) Revoked(ctx context.Context, credential string) (bool, er
 	return false, err
 }
 
-// appsForWipe is what devices report of their work apps, in wipe's words: those
-// that would lose something.
-type appsForWipe struct{ compliance *compliance.Service }
+// appsForWipe is what devices report of their work apps, and registrations of
+// themselves, in wipe's words: those that would lose something.
+type appsForWipe struct {
+	compliance *compliance.Service
+	apps       *appprotect.Service
+}
 
 func (a appsForWipe) Unsynced(ctx context.Context, ids []device.ID) (map[device.ID][]wipe.App, error) {
 	reported, err := a.compliance.WorkApps(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
+	// What has reported as a device is no registration.
+	others := slices.DeleteFunc(slices.Clone(ids), func(id device.ID) bool {
+		_, isDevice := reported[id]
+		return isDevice
+	})
+	registered, err := a.apps.Standings(ctx, others)
+	if err != nil {
+		return nil, err
+	}
 	unsynced := make(map[device.ID][]wipe.App)
+	for _, s := range registered {
+		if r := s.State.Report; r != nil && r.UnsyncedChanges > 0 {
+			unsynced[s.Registration.ID] = []wipe.App{{Package: s.Registration.Package, Changes: r.UnsyncedChanges}}
+		}
+	}
 	for id, apps := range reported {
 		for _, app := range apps {
 			if app.UnsyncedChanges > 0 {

@@ -84,7 +84,11 @@ func (p *parts) newAdministrator(ctx context.Context, as enroll.Appointment, pat
 		CA:           pemText("CERTIFICATE", p.authority.Roots()...),
 		Key:          pemText("PRIVATE KEY", secret),
 	}
-	if err := saveCredential(draft(path), credential); err != nil {
+	save := saveCredential
+	if as.Role == identity.Gateway {
+		save = savePEM
+	}
+	if err := save(draft(path), credential); err != nil {
 		return err
 	}
 	_, grant, err := p.enroll.CreateAdministrator(ctx, as, csr)
@@ -92,10 +96,21 @@ func (p *parts) newAdministrator(ctx context.Context, as enroll.Appointment, pat
 		return errors.Join(err, os.Remove(draft(path)))
 	}
 	credential.Certificate = pemText("CERTIFICATE", grant.Chain...)
-	if err := saveCredential(path, credential); err != nil {
+	if err := save(path, credential); err != nil {
 		return err
 	}
 	return os.Remove(draft(path))
+}
+
+// savePEM writes a credential as proxies read it: certificate, key, and the
+// authority to trust, in one file.
+func savePEM(path string, c ctlconfig.Context) error {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(c.Certificate + c.Key + c.CA)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func saveCredential(path string, c ctlconfig.Context) error {

@@ -57,6 +57,8 @@ type Config struct {
 	Notices noticeConfig
 	// Accounts says where the organisation's people come from.
 	Accounts accountConfig
+	// Access says where gateways and applications ask who may enter.
+	Access accessConfig
 	// DrainTimeout is how long shutdown waits for calls under way.
 	DrainTimeout time.Duration
 
@@ -83,6 +85,8 @@ type limits struct {
 	AnonymousPerSecond, AnonymousBurst int
 	AdminPerSecond, AdminBurst         int
 	StreamsPerDevice                   int
+	GatewayPerSecond, GatewayBurst     int
+	StreamsPerGateway                  int
 }
 
 func defaultConfig() Config {
@@ -100,6 +104,7 @@ func defaultConfig() Config {
 		AuditHeadEvery:     10 * time.Second,
 		Notices:            noticeConfig{Every: 5 * time.Second},
 		Accounts:           accountConfig{SCIMListen: off},
+		Access:             accessConfig{GatewayListen: off, Listen: off},
 		DrainTimeout:       15 * time.Second,
 		LogFormat:          "json",
 		LogLevel:           "info",
@@ -108,6 +113,8 @@ func defaultConfig() Config {
 			AnonymousPerSecond: 10, AnonymousBurst: 50,
 			AdminPerSecond: 200, AdminBurst: 400,
 			StreamsPerDevice: 4,
+			GatewayPerSecond: 20000, GatewayBurst: 20000,
+			StreamsPerGateway: 64,
 		},
 	}
 }
@@ -131,6 +138,7 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.AuditHeadEvery, "audit-head-every", c.AuditHeadEvery, "how often a head of the audit record is signed when it has grown")
 	c.Notices.flags(f)
 	c.Accounts.flags(f)
+	c.Access.flags(f)
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long shutdown waits for calls under way")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "json or text")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
@@ -172,7 +180,7 @@ func (c *Config) check() error {
 	}
 	for _, l := range []struct{ flag, address string }{
 		{"device-listen", c.DeviceListen}, {"admin-listen", c.AdminListen}, {"ops-listen", c.OpsListen},
-		{"scim-listen", c.Accounts.SCIMListen},
+		{"scim-listen", c.Accounts.SCIMListen}, {"gateway-listen", c.Access.GatewayListen}, {"access-listen", c.Access.Listen},
 	} {
 		if _, _, err := net.SplitHostPort(l.address); err != nil && l.address != off {
 			fail("--%s: %q is neither host:port nor off", l.flag, l.address)
@@ -195,7 +203,7 @@ func (c *Config) check() error {
 			fail("--%s: must be %v to %v", d.flag, d.min, d.max)
 		}
 	}
-	errs = append(errs, c.Notices.check(), c.Accounts.check())
+	errs = append(errs, c.Notices.check(), c.Accounts.check(), c.Access.check())
 	if c.CheckInInterval >= c.EvidenceMaxAge {
 		fail("--check-in-interval: must be shorter than --evidence-max-age, else every device turns non-compliant between two reports")
 	}

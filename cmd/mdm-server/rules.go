@@ -1,10 +1,13 @@
 package main
 
 import (
+	"maps"
+
 	"ringfence/internal/appprotect/appprotectrpc"
 	"ringfence/internal/compliance/compliancerpc"
 	"ringfence/internal/identity"
 	"ringfence/internal/rpc"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -65,6 +68,8 @@ func deviceRules() rpc.Rules {
 		appprotectv1.AppService_CheckIn_FullMethodName:           {Callers: apps.Callers, Quick: appprotectrpc.QuickCheckIn},
 		appprotectv1.AppService_Watch_FullMethodName:             apps,
 		appprotectv1.AppService_Leave_FullMethodName:             apps,
+
+		accessv1.AccessDeviceService_IssueAssertion_FullMethodName: wiped,
 	}
 }
 
@@ -81,7 +86,7 @@ func adminRules() rpc.Rules {
 		approve      = identity.Approve
 		govern       = identity.Govern
 	)
-	return rpc.Rules{
+	rules := rpc.Rules{
 		enrollv1.EnrollmentAdminService_CreateToken_FullMethodName:  admins(manage),
 		enrollv1.EnrollmentAdminService_GetToken_FullMethodName:     admins(view),
 		enrollv1.EnrollmentAdminService_ListTokens_FullMethodName:   admins(view),
@@ -146,4 +151,6 @@ func adminRules() rpc.Rules {
 		auditv1.AuditService_GetConsistencyProof_FullMethodName: everywhere(view),
 		auditv1.AuditService_ExportEntries_FullMethodName:       everywhere(view),
 	}
+	maps.Copy(rules, accessAdminRules())
+	return rules
 }

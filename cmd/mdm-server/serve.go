@@ -17,7 +17,7 @@ import (
 )
 
 // addresses are where the listeners are; empty for one that is off.
-type addresses struct{ Device, Admin, Ops, SCIM string }
+type addresses struct{ Device, Admin, Ops, SCIM, Gateway, Access string }
 
 // serve runs the server until ctx ends, then drains it. ready, where given, is
 // called once everything listens.
@@ -53,6 +53,12 @@ func (p *parts) run(ctx context.Context, ready func(addresses, *parts)) error {
 	var house sync.WaitGroup
 	house.Go(func() { p.keepHouse(ctx) })
 	house.Go(func() { notices.Run(ctx) })
+	if err := p.follow(ctx, house.Go); err != nil {
+		stop(err)
+		s.abort()
+		house.Wait()
+		return err
+	}
 	for name, listener := range s.opened {
 		p.log.LogAttrs(ctx, slog.LevelInfo, "listening",
 			slog.String("listener", name), slog.String("address", listener.Addr().String()))
@@ -78,53 +84,74 @@ type servers struct {
 	grpc   map[string]*rpc.Server
 	ops    *http.Server
 	scim   *http.Server
+	access *http.Server
 	opened map[string]net.Listener
 	done   sync.WaitGroup
 }
 
 func (p *parts) listen(ctx context.Context) (*servers, error) {
-	metrics, err := rpc.NewMetrics(p.registry)
-	if err != nil {
+	s := &servers{opened: make(map[string]net.Listener)}
+	if err := s.open(ctx, &p.config); err != nil {
+		s.abort()
 		return nil, err
 	}
-	device, err := p.deviceServer(metrics)
-	if err != nil {
+	if err := s.answer(p); err != nil {
+		s.abort()
 		return nil, err
 	}
-	admin, err := p.adminServer(metrics)
-	if err != nil {
-		return nil, err
-	}
-	scim, err := p.scimServer()
-	if err != nil {
-		return nil, err
-	}
-	s := &servers{
-		scim:   scim,
-		grpc:   map[string]*rpc.Server{"device": device, "admin": admin},
-		opened: make(map[string]net.Listener),
-		ops:    newOpsServer(opsParts{log: p.log, registry: p.registry, ready: p.db.Ping, crl: p.compliance.RevocationList}),
-	}
+	return s, nil
+}
+
+// open opens the listeners.
+func (s *servers) open(ctx context.Context, c *Config) error {
 	for _, l := range []struct {
 		name, address string
 		at            *string
 	}{
-		{"device", p.config.DeviceListen, &s.at.Device},
-		{"admin", p.config.AdminListen, &s.at.Admin},
-		{"ops", p.config.OpsListen, &s.at.Ops},
-		{"scim", p.config.Accounts.SCIMListen, &s.at.SCIM},
+		{"device", c.DeviceListen, &s.at.Device},
+		{"admin", c.AdminListen, &s.at.Admin},
+		{"ops", c.OpsListen, &s.at.Ops},
+		{"scim", c.Accounts.SCIMListen, &s.at.SCIM},
+		{"gateway", c.Access.GatewayListen, &s.at.Gateway},
+		{"access", c.Access.Listen, &s.at.Access},
 	} {
 		if l.address == off {
 			continue
 		}
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.address)
 		if err != nil {
-			s.abort()
-			return nil, fmt.Errorf("--%s-listen: %w", l.name, err)
+			return fmt.Errorf("--%s-listen: %w", l.name, err)
 		}
 		s.opened[l.name], *l.at = listener, listener.Addr().String()
 	}
-	return s, nil
+	return nil
+}
+
+// answer makes what answers, now that it is known where.
+func (s *servers) answer(p *parts) error {
+	if err := p.openDoors(s.at); err != nil {
+		return err
+	}
+	metrics, err := rpc.NewMetrics(p.registry)
+	if err != nil {
+		return err
+	}
+	s.grpc = make(map[string]*rpc.Server)
+	for name, made := range map[string]func(*rpc.Metrics) (*rpc.Server, error){
+		"device": p.deviceServer, "admin": p.adminServer, "gateway": p.gatewayServer,
+	} {
+		if s.grpc[name], err = made(metrics); err != nil {
+			return err
+		}
+	}
+	if s.scim, err = p.scimServer(); err != nil {
+		return err
+	}
+	if s.access, err = p.doorServer(); err != nil {
+		return err
+	}
+	s.ops = newOpsServer(opsParts{log: p.log, registry: p.registry, ready: p.db.Ping, crl: p.compliance.RevocationList})
+	return nil
 }
 
 // start answers on every open listener; failed is told of one that breaks.
@@ -137,6 +164,8 @@ func (s *servers) start(failed func(name string, err error)) {
 				err = s.ops.Serve(listener)
 			case "scim":
 				err = s.scim.ServeTLS(listener, "", "")
+			case "access":
+				err = s.access.ServeTLS(listener, "", "")
 			default:
 				err = s.grpc[name].Serve(listener)
 			}
@@ -156,7 +185,7 @@ func (s *servers) drain(within time.Duration) {
 	for _, server := range s.grpc {
 		all.Go(func() { server.Drain(ctx) })
 	}
-	for _, server := range []*http.Server{s.scim, s.ops} {
+	for _, server := range []*http.Server{s.access, s.scim, s.ops} {
 		all.Go(func() {
 			if err := server.Shutdown(ctx); err != nil {
 				_ = server.Close()
@@ -191,6 +220,7 @@ func (p *parts) keepHouse(ctx context.Context) {
 	defer flush.Stop()
 	defer sweep.Stop()
 	defer head.Stop()
+	p.keepDoors(ctx)
 	behind := p.sweep(ctx)
 	p.sweepOrders(ctx)
 	for {
@@ -205,6 +235,9 @@ func (p *parts) keepHouse(ctx context.Context) {
 			}
 		case <-sweep.C:
 			behind = p.sweep(ctx)
+			p.keepDoors(ctx)
+		case <-p.sweepNow:
+			behind = p.sweep(ctx)
 		case <-head.C:
 			p.signHead(ctx)
 		case <-ctx.Done():
@@ -217,6 +250,7 @@ func (p *parts) keepHouse(ctx context.Context) {
 func (p *parts) flush(ctx context.Context) {
 	p.note(ctx, "flush last seen", p.enroll.FlushSeen(ctx))
 	p.note(ctx, "flush evidence", p.compliance.FlushEvidence(ctx))
+	p.note(ctx, "flush sign-ins", p.access.deciding.Flush(ctx))
 }
 
 // lastFlush writes after ctx has ended.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"ringfence/internal/access/accessrpc"
 	"ringfence/internal/appprotect"
 	"ringfence/internal/appprotect/appprotectdb"
 	"ringfence/internal/appprotect/appprotectrpc"
@@ -30,6 +31,7 @@ import (
 	"ringfence/internal/enroll/enrolldb"
 	"ringfence/internal/enroll/enrollrpc"
 	"ringfence/internal/identity"
+	"ringfence/internal/oauth/oauthrpc"
 	"ringfence/internal/pki"
 	"ringfence/internal/rpc"
 	"ringfence/internal/signin"
@@ -37,6 +39,7 @@ import (
 	"ringfence/internal/wipe"
 	"ringfence/internal/wipe/wipedb"
 	"ringfence/internal/wipe/wiperpc"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -68,6 +71,11 @@ type parts struct {
 	directory  *directory.Service
 	scimTokens *directory.TokenService
 	signIn     *signin.Verifier
+	access     doors
+	// recordBell rings when the record has grown, sweepNow asks for a sweep before
+	// its time.
+	recordBell *bell.Bell
+	sweepNow   chan struct{}
 }
 
 // assemble builds every part; nothing listens yet. Close the parts after use.
@@ -76,7 +84,10 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err := makeData(cfg); err != nil {
 		return nil, err
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{DSN: cfg.Database, MaxConns: cfg.DatabaseConns, Now: now})
+	record := new(bell.Bell)
+	db, err := sqldb.Open(ctx, sqldb.Config{
+		DSN: cfg.Database, MaxConns: cfg.DatabaseConns, Now: now, Recorded: func() { record.Ring(recordGrew) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
@@ -88,8 +99,8 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	record := auditdb.New(db)
-	heads, err := auditdb.NewSigner(record, key.Signer, key.Verifier)
+	entries := auditdb.New(db)
+	heads, err := auditdb.NewSigner(entries, key.Signer, key.Verifier)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -100,11 +111,15 @@ func assemble(ctx context.Context, cfg Config, log *slog.Logger) (*parts, error)
 	p := &parts{
 		signIn: signIn,
 		config: cfg, log: log, now: now, registry: prometheus.NewRegistry(),
-		db: db, authority: authority, bell: new(bell.Bell), appBell: new(bell.Bell), record: record, heads: heads,
+		db: db, authority: authority, bell: new(bell.Bell), appBell: new(bell.Bell), record: entries, heads: heads,
 		installation: key.Signer.Name(),
+		recordBell:   record, sweepNow: make(chan struct{}, 1),
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.slices()
+	if err := p.deciders(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return p, nil
 }
 
@@ -146,7 +161,7 @@ func (p *parts) slices() {
 		Policies: policies, Reports: policies, Certificates: policies, Revocations: policies,
 		Devices:   devicesForCompliance{p.enroll},
 		Authority: profileAuthority{p.authority, p.config.CRLURL},
-		Bell:      p.bell,
+		Bell:      kicking{p.bell, kick(p.sweepNow)},
 		Leases:    leasesForCompliance{p},
 		Now:       p.now,
 		Limits: compliance.Limits{
@@ -158,7 +173,7 @@ func (p *parts) slices() {
 	p.wipe = wipe.New(wipe.Config{
 		Store:       wipedb.New(p.db, wipedb.WithClock(p.now)),
 		Devices:     targetsForWipe{devicesForWipe{p.enroll}, p.apps},
-		Apps:        appsForWipe{p.compliance},
+		Apps:        appsForWipe{p.compliance, p.apps},
 		People:      peopleForWipe{p.enroll},
 		Enrollments: endsForWipe{enrollmentsForWipe{p.enroll}, p.apps},
 		Signer:      wiperpc.NewSigner(p.authority),
@@ -186,7 +201,7 @@ func (p *parts) accounts() {
 		Orders:    ordersForApps{p},
 		Authority: appAuthority{enrollAuthority{p.authority}},
 		Leases:    appprotectrpc.NewLeaseSigner(p.authority),
-		Bell:      p.appBell,
+		Bell:      kicking{p.appBell, kick(p.sweepNow)},
 		Now:       p.now,
 		NewID:     newID,
 		Random:    rand.Reader,
@@ -235,6 +250,7 @@ func (p *parts) deviceServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	wipev1.RegisterWipeServiceServer(server, wiperpc.NewDeviceServer(p.wipe, p.signedBy))
 	wipev1.RegisterCompanyDeviceServiceServer(server, wiperpc.NewCompanyDeviceServer(p.wipe))
 	appprotectv1.RegisterAppServiceServer(server, appprotectrpc.NewDeviceServer(p.apps, p.signedBy, p.watch(p.appBell)))
+	accessv1.RegisterAccessDeviceServiceServer(server, accessrpc.NewDeviceServer(assertionIssuer{p}, p.signedBy))
 	return server, rpc.CheckRules(deviceRules(), server)
 }
 
@@ -262,6 +278,10 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	wipev1.RegisterCompanyDeviceAdminServiceServer(server, wiperpc.NewCompanyDeviceAdminServer(p.wipe))
 	appprotectv1.RegisterAppAdminServiceServer(server, appprotectrpc.NewAdminServer(p.apps))
 	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
+	accessv1.RegisterAccessServiceServer(server, p.accessServer())
+	accessv1.RegisterAccessAdminServiceServer(server, accessrpc.NewAdminServer(p.access.deciding))
+	oauthrpc.New(p.access.clients).Register(server)
+	//transmitv1.RegisterTransmitAdminServiceServer(server, transmitrpc.New(p.access.streams))
 	return server, rpc.CheckRules(adminRules(), server)
 }
 

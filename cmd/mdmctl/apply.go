@@ -19,11 +19,12 @@ func (a *app) applyCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Make policies and apps be as files say",
-		Long: "Make policies and apps be as files say. A file holds one of them a YAML document,\n" +
-			"of kind Policy, AppProtectionPolicy or App; - is standard input; a folder stands\n" +
-			"for its .yaml, .yml and .json files. Every document of every file is checked\n" +
-			"before the first is applied, and apps are applied before what configures them.",
+		Short: "Make policies, apps and locations be as files say",
+		Long: "Make policies, apps and locations be as files say. A file holds one of them a YAML\n" +
+			"document, of kind Policy, AppProtectionPolicy, App, AccessPolicy or Location; - is\n" +
+			"standard input; a folder stands for its .yaml, .yml and .json files. Every document\n" +
+			"of every file is checked before the first is applied, and apps and locations are\n" +
+			"applied before the policies that speak of them. An AccessTest is passed over.",
 		Example: "  mdmctl apply -f policy.yaml --dry-run\n  mdmctl apply -f policies/ -f extra.yaml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -44,11 +45,30 @@ func (a *app) applyCommand() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
+		if documents, err = a.withoutTests(documents); err != nil {
+			return err
+		}
 		return a.calling(func(ctx context.Context, c *client, _ []string) error {
 			return a.applyAll(ctx, c, documents, dryRun)
 		})(cmd, args)
 	}
 	return cmd
+}
+
+// withoutTests leaves out what is nothing to apply.
+func (a *app) withoutTests(documents []policyfile.Document) ([]policyfile.Document, error) {
+	var rest []policyfile.Document
+	for _, d := range documents {
+		if d.AccessTest == nil {
+			rest = append(rest, d)
+			continue
+		}
+		fmt.Fprintf(a.err, "note: %s is nothing to apply: mdmctl access test -f %s\n", thing(d), printable(d.File))
+	}
+	if len(rest) == 0 {
+		return nil, usagef("nothing to apply")
+	}
+	return rest, nil
 }
 
 // readPolicies reads everything, and complains about all files at once.
@@ -108,19 +128,25 @@ func expand(name string) ([]string, error) {
 }
 
 func (a *app) readPolicyFile(path string) ([]policyfile.Document, error) {
+	name, data, err := a.readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	return policyfile.Parse(name, data)
+}
+
+// readBounded reads a file, or standard input for -, and says what to call it.
+func (a *app) readBounded(path string) (name string, data []byte, err error) {
 	in, name := a.in, "standard input"
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		defer func() { _ = f.Close() }() // only read from
 		in, name = f, path
 	}
 	// One byte more than allowed is enough to be refused.
-	data, err := io.ReadAll(io.LimitReader(in, policyfile.MaxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	return policyfile.Parse(name, data)
+	data, err = io.ReadAll(io.LimitReader(in, policyfile.MaxSize+1))
+	return name, data, err
 }

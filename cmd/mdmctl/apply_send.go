@@ -10,6 +10,7 @@ import (
 
 	"ringfence/internal/enumname"
 	"ringfence/internal/policyfile"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
@@ -27,8 +28,8 @@ type effect struct {
 func (a *app) applyAll(ctx context.Context, c *client, documents []policyfile.Document, dryRun bool) error {
 	var results []proto.Message
 	var failed []error
-	unseen := "" // an app that a dry run did not make be as it would be
-	for _, d := range appsFirst(documents) {
+	unseen := map[string]string{} // of what a dry run did not make be as it would be, one of a kind
+	for _, d := range namedFirst(documents) {
 		r, err := applyOne(ctx, c, d, dryRun)
 		if err != nil {
 			failed = append(failed, placed(d, err, unseen))
@@ -37,8 +38,8 @@ func (a *app) applyAll(ctx context.Context, c *client, documents []policyfile.Do
 			}
 			continue
 		}
-		if d.App != nil && dryRun && r.change != enumname.Of(appprotectv1.Change_CHANGE_UNCHANGED) {
-			unseen = thing(d)
+		if dryRun && r.change != enumname.Of(appprotectv1.Change_CHANGE_UNCHANGED) {
+			unseen[d.Thing()] = thing(d)
 		}
 		results = append(results, r.message)
 		if !a.forPrograms() {
@@ -53,11 +54,11 @@ func (a *app) applyAll(ctx context.Context, c *client, documents []policyfile.Do
 	return lastOf(a, failed)
 }
 
-// appsFirst puts apps before the policies that may configure them.
-func appsFirst(documents []policyfile.Document) []policyfile.Document {
+// namedFirst puts apps and locations before the policies that may speak of them.
+func namedFirst(documents []policyfile.Document) []policyfile.Document {
 	sorted := slices.Clone(documents)
 	rank := func(d policyfile.Document) int {
-		if d.App != nil {
+		if d.App != nil || d.Location != nil {
 			return 0
 		}
 		return 1
@@ -78,6 +79,13 @@ func applyOne(ctx context.Context, c *client, d policyfile.Document, dryRun bool
 			out.note = "the target of " + thing(d) + " includes nobody: no app gets it"
 		}
 		return out, err
+	case d.Location != nil:
+		r, err := c.access.ApplyLocation(ctx, &accessv1.ApplyLocationRequest{Name: d.Name(), Spec: d.Location.GetSpec(), DryRun: dryRun})
+		return effect{message: r, change: enumname.Of(r.GetChange()), state: fmt.Sprintf("version %d", r.GetLocation().GetVersion())}, err
+	case d.AccessPolicy != nil:
+		r, err := c.access.ApplyAccessPolicy(ctx, &accessv1.ApplyAccessPolicyRequest{Name: d.Name(), Spec: d.AccessPolicy.GetSpec(), DryRun: dryRun})
+		state := fmt.Sprintf("revision %d, %s", r.GetPolicy().GetRevision(), enumname.Of(r.GetPolicy().GetSpec().GetState()))
+		return effect{message: r, change: enumname.Of(r.GetChange()), state: state, note: shutsAll(d, r.GetPolicy().GetSpec())}, err
 	default:
 		r, err := c.compliance.ApplyPolicy(ctx, &compliancev1.ApplyPolicyRequest{Name: d.Name(), Spec: d.Policy.GetSpec(), DryRun: dryRun})
 		out := effect{message: r, change: enumname.Of(r.GetChange()), state: fmt.Sprintf("revision %d", r.GetPolicy().GetRevision())}
@@ -90,9 +98,9 @@ func applyOne(ctx context.Context, c *client, d policyfile.Document, dryRun bool
 }
 
 // placed says where in its file the server found a document wrong, as far as the
-// answer tells. Configuration is checked against the schema of an app; unseen is
-// one that is not as it would be.
-func placed(d policyfile.Document, err error, unseen string) error {
+// answer tells. Configuration is checked against the schema of an app, and places
+// must be there; unseen has, of each kind, one that is not as it would be.
+func placed(d policyfile.Document, err error, unseen map[string]string) error {
 	var lines []string
 	for _, v := range violations(err) {
 		line, column := d.Place(v.GetField())
@@ -105,8 +113,12 @@ func placed(d policyfile.Document, err error, unseen string) error {
 	if len(lines) == 0 {
 		return fmt.Errorf("%s:%d: %s %q: %w", d.File, d.Line, d.Thing(), d.Name(), err)
 	}
-	if unseen != "" && strings.Contains(strings.Join(lines, "\n"), " spec.config.") {
-		lines = append(lines, "hint: the server does not know yet what "+unseen+" can be told: apply that first, or all without --dry-run")
+	all := strings.Join(lines, "\n")
+	if app := unseen["app"]; app != "" && strings.Contains(all, " spec.config.") {
+		lines = append(lines, "hint: the server does not know yet what "+app+" can be told: apply that first, or all without --dry-run")
+	}
+	if place := unseen["location"]; place != "" && strings.Contains(all, "Locations.names[") {
+		lines = append(lines, "hint: the server does not have "+place+" yet: apply that first, or all without --dry-run")
 	}
 	return usagef("%s", strings.Join(lines, "\n"))
 }

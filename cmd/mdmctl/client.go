@@ -17,10 +17,12 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"ringfence/internal/ctlconfig"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
+	oauthv1 "ringfence/proto/mdm/oauth/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -37,6 +39,9 @@ type client struct {
 	company    wipev1.CompanyDeviceAdminServiceClient
 	audit      auditv1.AuditServiceClient
 	apps       appprotectv1.AppAdminServiceClient
+	doors      accessv1.AccessServiceClient
+	access     accessv1.AccessAdminServiceClient
+	oauth      oauthv1.OAuthAdminServiceClient
 
 	context    ctlconfig.Context
 	connection *grpc.ClientConn
@@ -73,6 +78,9 @@ func (a *app) connect() (*client, error) {
 		company:    wipev1.NewCompanyDeviceAdminServiceClient(connection),
 		audit:      auditv1.NewAuditServiceClient(connection),
 		apps:       appprotectv1.NewAppAdminServiceClient(connection),
+		doors:      accessv1.NewAccessServiceClient(connection),
+		access:     accessv1.NewAccessAdminServiceClient(connection),
+		oauth:      oauthv1.NewOAuthAdminServiceClient(connection),
 		context:    x,
 		connection: connection,
 	}, nil

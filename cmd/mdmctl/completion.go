@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringfence/internal/ctlconfig"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -107,6 +108,24 @@ func appNames(ctx context.Context, c *client) ([]string, error) {
 	var out []string
 	for _, m := range r.GetApps() {
 		out = append(out, m.GetPackage()+"\t"+m.GetSpec().GetTitle())
+	}
+	return out, err
+}
+
+func accessPolicyNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.access.ListAccessPolicies(ctx, &accessv1.ListAccessPoliciesRequest{PageSize: completions})
+	var out []string
+	for _, p := range r.GetPolicies() {
+		out = append(out, p.GetName()+"\t"+p.GetSpec().GetDescription())
+	}
+	return out, err
+}
+
+func locationNames(ctx context.Context, c *client) ([]string, error) {
+	r, err := c.access.ListLocations(ctx, &accessv1.ListLocationsRequest{PageSize: completions})
+	var out []string
+	for _, l := range r.GetLocations() {
+		out = append(out, l.GetName()+"\t"+locationWords(l.GetSpec()))
 	}
 	return out, err
 }

@@ -12,6 +12,7 @@ import (
 
 func (a *app) deleteCommand() *cobra.Command {
 	return groupCommand("delete", "Take something away", a.deletePolicy(), a.deleteAppPolicy(), a.deleteApp(),
+		a.deleteAccessPolicy(), a.deleteLocation(),
 		a.deleteDevice(), a.revokeToken())
 }
 

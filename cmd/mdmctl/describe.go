@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"ringfence/internal/enumname"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -33,6 +34,10 @@ func (a *app) describeCommand() *cobra.Command {
 			func(ctx context.Context, c *client, name string) (*appprotectv1.AppPolicy, error) {
 				return getAppPolicy(ctx, c, name, 0)
 			}, a.appPolicySheet),
+		describeOne(a, "access-policy NAME", []string{"access-policies"}, accessPolicyNames,
+			func(ctx context.Context, c *client, name string) (*accessv1.AccessPolicy, error) {
+				return getAccessPolicy(ctx, c, name, 0)
+			}, a.accessPolicySheet),
 		describeOne(a, "registration ID", []string{"registrations", "reg"}, registrationNames,
 			getRegistration, a.registrationSheet),
 		describeOne(a, "wipe ID", []string{"wipes", "order", "orders"}, wipeNames, getWipe, a.wipeSheet),

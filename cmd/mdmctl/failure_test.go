@@ -43,7 +43,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 		{
 			"conflict", no(codes.Aborted, "revision 4 is the latest", "REVISION_MOVED"), 4,
 			"mdmctl: device \"device-00000001\": revision 4 is the latest\n  reason: REVISION_MOVED\n" +
-				"hint: somebody changed the policy since: look at it again (mdmctl get policy NAME, mdmctl get app-policy NAME) and repeat\n",
+				"hint: somebody changed the policy since: look at it again (mdmctl get policy, app-policy or access-policy NAME) and repeat\n",
 		},
 		{
 			"unauthenticated", no(codes.Unauthenticated, "unknown certificate", "CERTIFICATE_UNKNOWN"), 5,
@@ -103,14 +103,14 @@ func TestRefusalsHaveANextStep(t *testing.T) {
 func TestUsage(t *testing.T) {
 	b := serve(t)
 	for args, want := range map[string]string{
-		"frob":                            `mdmctl knows no "frob"; choose from: apply,`,
+		"frob":                            `mdmctl knows no "frob"; choose from: access, apply,`,
 		"gett devices":                    `mdmctl knows no "gett"; did you mean get?`,
 		"get device/" + phone:             "write it as two words: mdmctl get device " + phone,
 		"apply policy.yaml":               "files are given with -f: mdmctl apply -f policy.yaml",
 		"delete policy":                   "mdmctl delete policy takes at least one name: mdmctl delete policy NAME...",
 		"get compliance":                  "mdmctl get compliance takes at least one name",
-		"get":                             "mdmctl get needs one more word; choose from: app-policies, apps, audit, certificates, compliance, crl, devices, lease-status, leases, limits, policies, registrations, requests, tokens, wipes",
-		"get phones":                      `mdmctl get knows no "phones"; choose from: app-policies,`,
+		"get":                             "mdmctl get needs one more word; choose from: access-policies, app-policies, apps, audit, certificates, compliance, crl, devices, lease-status, leases, limits, locations, policies, registrations, requests, tokens, wipes",
+		"get phones":                      `mdmctl get knows no "phones"; choose from: access-policies,`,
 		"get devices --state lost":        "choose from: enrolled, left, retired, wiped",
 		"get devices --nope":              "unknown flag: --nope",
 		"get devices --limit -1":          "--limit cannot be negative",

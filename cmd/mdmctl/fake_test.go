@@ -30,10 +30,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/ctlconfig"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
+	oauthv1 "ringfence/proto/mdm/oauth/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -52,6 +54,8 @@ type fake struct {
 	auditv1.UnimplementedAuditServiceServer
 	office
 	shelf
+	gate
+	porter
 
 	mu           sync.Mutex
 	devices      []*enrollv1.Device
@@ -151,7 +155,7 @@ func serve(t *testing.T) *bench {
 	}
 	clients := x509.NewCertPool()
 	clients.AddCert(ca.cert)
-	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}, log: newFakeLog(t), office: newOffice()}
+	f := &fake{failures: map[string]error{}, standing: map[string]*compliancev1.GetDeviceComplianceResponse{}, log: newFakeLog(t), office: newOffice(), gate: newGate(t)}
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(&tls.Config{
 			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{serverPair},
@@ -165,6 +169,9 @@ func serve(t *testing.T) *bench {
 	wipev1.RegisterCompanyDeviceAdminServiceServer(server, f)
 	auditv1.RegisterAuditServiceServer(server, f)
 	appprotectv1.RegisterAppAdminServiceServer(server, f)
+	accessv1.RegisterAccessServiceServer(server, f)
+	accessv1.RegisterAccessAdminServiceServer(server, f)
+	oauthv1.RegisterOAuthAdminServiceServer(server, f)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ func (a *app) getCommand() *cobra.Command {
 	cmd := groupCommand("get", "List things, or show some by name",
 		a.getDevices(), a.getTokens(), a.getPolicies(), a.getWipes(), a.getCertificates(),
 		a.getAppPolicies(), a.getApps(), a.getRegistrations(),
+		a.getAccessPolicies(), a.getLocations(),
 		a.getRequests(), a.getLimits(), a.getLeases(), a.getLeaseStatuses(),
 		a.getCompliance(), a.getAudit(), a.getCRL())
 	cmd.Example = `  mdmctl get devices --group sales --state enrolled

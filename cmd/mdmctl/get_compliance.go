@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"ringfence/internal/enumname"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -96,6 +98,10 @@ func shortNames(n *yaml.Node, m protoreflect.MessageDescriptor) {
 		for _, value := range values {
 			switch field.Kind() {
 			case protoreflect.MessageKind:
+				if field.Message().FullName() == "google.protobuf.Duration" {
+					value.Value = shortDuration(value.Value)
+					continue
+				}
 				shortNames(value, field.Message())
 			case protoreflect.EnumKind:
 				if v := field.Enum().Values().ByName(protoreflect.Name(value.Value)); v != nil {
@@ -104,6 +110,15 @@ func shortNames(n *yaml.Node, m protoreflect.MessageDescriptor) {
 			}
 		}
 	}
+}
+
+// shortDuration gives a duration as people write it: 24h for 86400s.
+func shortDuration(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil || d%time.Second != 0 {
+		return text
+	}
+	return exact(durationpb.New(d))
 }
 
 func getPolicy(ctx context.Context, c *client, name string, revision uint64) (*compliancev1.Policy, error) {

@@ -8,8 +8,13 @@ const appoint = "an approver is appointed on the server's host: mdm-server admin
 
 // hintOfReason says what to do next, by the reason of an answer.
 var hintOfReason = map[string]string{
-	"REVISION_MOVED":           "somebody changed the policy since: look at it again (mdmctl get policy NAME, mdmctl get app-policy NAME) and repeat",
-	"NO_POLICY":                "see mdmctl get app-policies",
+	"REVISION_MOVED":           "somebody changed the policy since: look at it again (mdmctl get policy, app-policy or access-policy NAME) and repeat",
+	"NO_POLICY":                "see mdmctl get app-policies, or mdmctl get access-policies",
+	"NO_LOCATION":              "see mdmctl get locations",
+	"LOCATION_IN_USE":          "mdmctl get access-policies -o wide says which policies name it: change those first",
+	"NO_CLIENT":                "see mdmctl access clients list --revoked",
+	"CLIENT_EXISTS":            "see mdmctl access clients list",
+	"TOO_MANY_CLIENTS":         "mdmctl access clients list shows them; mdmctl access clients revoke ID makes room",
 	"NO_APP":                   "see mdmctl get apps",
 	"NO_REGISTRATION":          "see mdmctl get registrations",
 	"REQUEST_KEY_REUSED":       "this request key belongs to another request: choose a new one, or leave --request-key out",

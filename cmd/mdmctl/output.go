@@ -126,8 +126,13 @@ func (a *app) writeMessage(m proto.Message) error {
 // of a line.
 func wireJSON(m proto.Message) (json.RawMessage, error) {
 	raw, err := protojson.Marshal(m)
-	if err != nil || bytes.IndexFunc(raw, hidden) < 0 {
-		return raw, err
+	return visible(raw), err
+}
+
+// visible escapes what cannot be seen in the texts of JSON on one line.
+func visible(raw []byte) json.RawMessage {
+	if bytes.IndexFunc(raw, hidden) < 0 {
+		return raw
 	}
 	var b bytes.Buffer
 	for _, r := range string(raw) {
@@ -138,7 +143,7 @@ func wireJSON(m proto.Message) (json.RawMessage, error) {
 		}
 		b.WriteRune(r)
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // writeData prints v, made of raw JSON, as indented JSON or as YAML.
@@ -192,4 +197,13 @@ func unquote(n *yaml.Node) {
 	for _, child := range n.Content {
 		unquote(child)
 	}
+}
+
+// writeJSON prints v, whose texts strangers may have a say in, as data.
+func (a *app) writeJSON(v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return a.writeData(visible(raw))
 }

@@ -66,7 +66,7 @@ func (a *app) root() *cobra.Command {
 		a.revokeCommand(), a.wipeCommand(), a.lockCommand(), a.relinquishCommand(), a.liftCommand(),
 		a.cancelCommand(), a.retireCommand(), a.watchCommand(),
 		a.approveCommand(), a.rejectCommand(), a.stopCommand(), a.resumeCommand(), a.setCommand(),
-		a.auditCommand(), a.configCommand(), completionCommand(), a.versionCommand(),
+		a.accessCommand(), a.auditCommand(), a.configCommand(), completionCommand(), a.versionCommand(),
 	)
 	return root
 }

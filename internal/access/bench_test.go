@@ -12,7 +12,7 @@ import (
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{50, 500, 5000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s, err := access.Compile(access.Config{Policies: accesstest.Policies(n)})
+			s, err := access.Compile(access.Ruleset{Policies: accesstest.Policies(n)})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -27,7 +27,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // BenchmarkExplain gives all the reasons of one decision on 50 policies.
 func BenchmarkExplain(b *testing.B) {
-	s, err := access.Compile(access.Config{Policies: accesstest.Policies(50)})
+	s, err := access.Compile(access.Ruleset{Policies: accesstest.Policies(50)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"ringfence/internal/fault"
 )
 
-// Config is what a snapshot is made of.
-type Config struct {
+// Ruleset is what a snapshot is made of.
+type Ruleset struct {
 	Policies  []Policy
 	Locations []Location
 	// Filters compiles the policies' rules; may be nil where there are none.
@@ -77,7 +77,7 @@ type sessionRule struct {
 
 // Compile makes a snapshot. Policies that are off are in it to be explained.
 // The error is an Invalid fault: some policy or location is not right.
-func Compile(c Config) (*Snapshot, error) {
+func Compile(c Ruleset) (*Snapshot, error) {
 	s := &Snapshot{generation: c.Generation, cacheFor: c.CacheFor, policies: slices.Clone(c.Policies)}
 	if s.cacheFor <= 0 {
 		s.cacheFor = defaultCacheFor

@@ -15,6 +15,7 @@ func Decide(s *Snapshot, in *SignIn, facts *Facts, now time.Time) Decision {
 	limit := now.Add(s.cacheFor)
 	enforced, reported := tally{until: limit}, tally{until: limit}
 	s.weigh(&q, &enforced, &reported)
+	enforced.blocked = enforced.blocked || in.Person.Disabled
 
 	d := Decision{snapshot: s, in: in, facts: q.facts, at: now, CachedUntil: enforced.until}
 	d.Outcome = enforced.outcome(in.Client)

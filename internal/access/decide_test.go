@@ -32,7 +32,7 @@ func forAll(change func(*access.Spec)) access.Spec {
 
 func compile(t testing.TB, specs ...access.Spec) *access.Snapshot {
 	t.Helper()
-	c := access.Config{Locations: locations, Filters: plainRules{}, Generation: 7}
+	c := access.Ruleset{Locations: locations, Filters: plainRules{}, Generation: 7}
 	for i, s := range specs {
 		c.Policies = append(c.Policies, access.Policy{Name: fmt.Sprintf("p%d", i), Revision: 1, Spec: s})
 	}
@@ -188,7 +188,7 @@ func TestZeroDecision(t *testing.T) {
 // policies, so that both do not change together unseen.
 func TestDecisionTable(t *testing.T) {
 	policies := accesstest.Policies(50)
-	s, err := access.Compile(access.Config{Policies: policies})
+	s, err := access.Compile(access.Ruleset{Policies: policies})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestDecisionTable(t *testing.T) {
 	table.WriteString("# user group+n app platform client sign-in-risk user-risk mfa app-protection => decision: policies that apply\n")
 	for i := range 60 {
 		in, facts, row := accesstest.Variation(i)
-		r := reference{config: access.Config{Policies: policies}, in: &in, facts: &facts, now: accesstest.Now}
+		r := reference{config: access.Ruleset{Policies: policies}, in: &in, facts: &facts, now: accesstest.Now}
 		rulings := r.rulings()
 		outcome, owed := r.outcome(rulings, access.On)
 		var applied []string
@@ -242,7 +242,7 @@ func compareRow(t *testing.T, s *access.Snapshot, r reference, want access.Outco
 // TestAllocatesNothing: on fifty policies and on five thousand.
 func TestAllocatesNothing(t *testing.T) {
 	for _, n := range []int{50, 5000} {
-		s, err := access.Compile(access.Config{Policies: accesstest.Policies(n)})
+		s, err := access.Compile(access.Ruleset{Policies: accesstest.Policies(n)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestManyPolicies(t *testing.T) {
 			policies[i].Spec.State = access.ReportOnly
 		}
 	}
-	s, err := access.Compile(access.Config{Policies: policies})
+	s, err := access.Compile(access.Ruleset{Policies: policies})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestManyPolicies(t *testing.T) {
 		facts.Device = &access.Device{ID: "device-one", Compliance: access.Verdict{
 			Fitness: access.Fit, EvidenceAt: accesstest.Now.Add(-time.Duration(i) * 4 * time.Minute),
 		}}
-		r := reference{config: access.Config{Policies: policies}, in: &in, facts: &facts, now: accesstest.Now}
+		r := reference{config: access.Ruleset{Policies: policies}, in: &in, facts: &facts, now: accesstest.Now}
 		rulings := r.rulings()
 		want, owed := r.outcome(rulings, access.On)
 		reporting, _ := r.outcome(rulings, access.On, access.ReportOnly)
@@ -285,7 +285,7 @@ func TestManyPolicies(t *testing.T) {
 
 // TestAtOnce: one snapshot serves many, also where room is lent.
 func TestAtOnce(t *testing.T) {
-	s, err := access.Compile(access.Config{Policies: accesstest.Policies(5000)})
+	s, err := access.Compile(access.Ruleset{Policies: accesstest.Policies(5000)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,8 +94,8 @@ func nets(texts ...string) []netip.Prefix {
 	return all
 }
 
-func (d *dice) config() access.Config {
-	c := access.Config{Locations: locations, Filters: plainRules{}, Generation: 7, CacheFor: one(d, time.Hour, time.Minute)}
+func (d *dice) config() access.Ruleset {
+	c := access.Ruleset{Locations: locations, Filters: plainRules{}, Generation: 7, CacheFor: one(d, time.Hour, time.Minute)}
 	for i := range d.pick(7) {
 		c.Policies = append(c.Policies, access.Policy{
 			Name: fmt.Sprintf("%c%d", 'a'+d.pick(3), i), Revision: 1, Spec: d.spec(),
@@ -179,7 +179,7 @@ func (d *dice) signIn() *access.SignIn {
 	return &access.SignIn{
 		Person: access.Person{
 			Name: one(d, "ada", "Ada", "bob", "eve"), Groups: some(d, "sales", "STAFF", "interns", "other"),
-			Roles: some(d, "Admin", "auditor"),
+			Roles: some(d, "Admin", "auditor"), Disabled: d.rare(16),
 		},
 		App: one(d, "mail", "Mail", "wiki", "unheard-of"), Action: one(d, 0, 0, 0, 0, 0, access.RegisterDevice),
 		Platform: one(d, platforms...), Client: one(d, clients...), Address: one(d, addresses...),

@@ -1,8 +1,8 @@
 // Package access decides who may enter: conditional access.
 //
-// Nothing is connected to it yet. It is the core alone: what policies are, what
-// they mean, and how a sign-in is decided and explained. There is no storage and
-// no door; no program asks it.
+// Its core is pure: what policies are, what they mean, and how a sign-in is
+// decided and explained. Around it is a [Service], which keeps the policies, asks
+// who is who, and answers the doors.
 //
 // Administrators write policies. A policy says whom and what it is for, under
 // which conditions, and what it asks. [Compile] makes of all of them one
@@ -27,7 +27,8 @@
 // There is no order among policies. Each that applies must be satisfied: by all
 // of its controls, or by any, as it says. One that blocks wins over all others.
 // Where none applies, the way is free. So a policy can only ever shut, and
-// adding one never opens anything.
+// adding one never opens anything. Only an account that is out of use is denied
+// without any policy.
 //
 // The answer is to allow, to deny, or to allow with something that is still
 // owed. What is owed keeps its choices: "MFA, and a compliant device or a
@@ -56,6 +57,42 @@
 //
 // Device filters and custom conditions are written in CEL, which package
 // accesscel knows; here they are a [Filter].
+//
+// # The service
+//
+// [Service.Decide] takes a [Question] from a door: what the door saw, and which
+// phone and app it has identified. It looks up the person in the [Directory], the
+// phone in [Phones] and the app in [Accounts], each time anew, and decides by the
+// policies in force: no answer rests on anything older than its question. Where
+// this process is the only writer all of that is in memory. What nobody knows is
+// left out, and so is the registration of another person. An error is no answer,
+// and the door must deny.
+//
+// A change of a policy or a location is compiled with everything that is in force
+// before it is stored, and is stored only if nothing else has changed meanwhile:
+// see [Step]. So what is stored always compiles, whoever changes what at the same
+// time, and one mistake cannot shut every door. Nothing that was in force is lost:
+// [Service.WhatIf] decides as of any time since.
+//
+// # What is remembered of decisions
+//
+// A decision is counted in memory and never waits for the database. Of each kind
+// of sign-in there is one [Sample]: who, on which phone and in which app, how,
+// and from which network. The address is cut to that network before it is kept
+// anywhere, /24 or /48; what the door asked in its own words is not kept at all.
+// [Service.Flush] stores them. There are at most 20,000, and what has not been
+// seen for 30 days is forgotten by [Service.Sweep]. What there is no room for is
+// counted, and never in anybody's way.
+//
+// [Service.Report] replays the samples with the policies of now, and says what
+// those that only report would do, one by one and together. Where a location is
+// smaller than the network that is kept, its answer is that of the network's
+// first address.
+//
+// For WhatIf, what was known of a phone or an app is kept for 90 days: whenever it
+// is decided on, and whenever [Service.Remember] is told that it may have changed.
+// If nothing but the age of the evidence changes, it is stored every four hours at
+// most. What the directory said of people is not kept.
 //
 // # How it is fast
 //

@@ -38,6 +38,8 @@ type Finding struct {
 	Remedy   string
 	// Link is where the remedy is to be had; may be empty.
 	Link string
+	// Since is when it was first found; zero where nobody knows.
+	Since time.Time
 }
 
 // Reason says why a control is not met.

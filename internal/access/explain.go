@@ -36,7 +36,8 @@ func (d *Decision) Explain() Explanation {
 	}
 	e.Missing = x.missing
 	slices.Sort(e.Missing)
-	e.LegacyClient = d.Outcome == Deny && !blocked
+	e.PersonDisabled = d.in.Person.Disabled
+	e.LegacyClient = d.Outcome == Deny && !blocked && !e.PersonDisabled
 	return e
 }
 

@@ -137,7 +137,7 @@ func TestLegacyIsSaid(t *testing.T) {
 
 // TestCachedUntil names the moment at which time alone changes the answer.
 func TestCachedUntil(t *testing.T) {
-	s, err := access.Compile(access.Config{CacheFor: 12 * time.Hour, Policies: []access.Policy{
+	s, err := access.Compile(access.Ruleset{CacheFor: 12 * time.Hour, Policies: []access.Policy{
 		{Name: "one", Spec: forAll(func(s *access.Spec) {
 			s.Grant.Controls, s.MaxAge.Compliance = []access.Control{access.CompliantDevice}, 2*time.Hour
 		})},

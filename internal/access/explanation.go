@@ -60,8 +60,10 @@ type Explanation struct {
 	// LegacyClient: the sign-in is denied because nobody can ask its client for
 	// what is owed.
 	LegacyClient bool
-	Owed         []ControlSet
-	Session      Session
+	// PersonDisabled: the sign-in is denied because the account is out of use.
+	PersonDisabled bool
+	Owed           []ControlSet
+	Session        Session
 	// Policies are all of the snapshot, sorted by name, also those that are off.
 	Policies []PolicyResult
 	// Missing are the conditions that some policy asks about and nobody knows

@@ -13,6 +13,11 @@ type Policy struct {
 	// Revision counts from 1; re-creating a deleted policy goes on counting.
 	Revision uint64
 	Spec     Spec
+	// CreatedAt is when the policy was made, RevisedAt when this revision was.
+	CreatedAt time.Time
+	RevisedAt time.Time
+	// RevisedBy is who made this revision, as the record names callers.
+	RevisedBy string
 }
 
 // Spec is whom a policy is for, under which conditions, and what it asks.

@@ -14,7 +14,7 @@ import (
 // condition after the other. It is slow, keeps nothing, and shares no code with
 // what it judges but the words.
 type reference struct {
-	config access.Config
+	config access.Ruleset
 	in     *access.SignIn
 	facts  *access.Facts
 	now    time.Time
@@ -167,6 +167,9 @@ func (r reference) verdict(v access.Verdict, most time.Duration) string {
 // outcome adds up the policies that count.
 func (r reference) outcome(rulings []ruling, counts ...access.State) (access.Outcome, []access.ControlSet) {
 	var choices []access.ControlSet
+	if r.in.Person.Disabled {
+		return access.Deny, nil
+	}
 	for _, one := range rulings {
 		if !slices.Contains(counts, one.state) {
 			continue

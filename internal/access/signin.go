@@ -27,6 +27,8 @@ type SignIn struct {
 	// CertificateBound: the session is bound to a certificate that the door has
 	// verified and matched to an enrolment.
 	CertificateBound bool
+	// Request is what the door asks for in its own words; nil where it has none.
+	Request *Request
 }
 
 // Person is who signs in.
@@ -34,6 +36,9 @@ type Person struct {
 	Name   string
 	Groups []string
 	Roles  []string
+	// Disabled: the organisation has taken the account out of use. Nobody is let
+	// in by it, whatever policies there are.
+	Disabled bool
 	// Version changes when what the directory says of the person does.
 	Version uint64
 }
@@ -47,8 +52,10 @@ type Facts struct {
 
 // Device is an enrolled phone in its present epoch.
 type Device struct {
-	ID            device.ID
-	Epoch         device.Epoch
+	ID    device.ID
+	Epoch device.Epoch
+	// User is the person it is enrolled for; empty where it is nobody's.
+	User          string
 	Ownership     device.Ownership
 	Mode          device.Mode
 	Platform      Platform
@@ -67,8 +74,10 @@ type Device struct {
 // Registration is the person's work account in the app that signs in, in its
 // present epoch.
 type Registration struct {
-	ID       device.ID
-	Epoch    device.Epoch
+	ID    device.ID
+	Epoch device.Epoch
+	// User is the person who has signed in to the app.
+	User     string
 	Package  string
 	Platform Platform
 	// Approved: the organisation approves the app.

@@ -116,7 +116,7 @@ func TestCompileRefuses(t *testing.T) {
 		})}
 		labels = append(labels, p)
 	}
-	for field, c := range map[string]access.Config{
+	for field, c := range map[string]access.Ruleset{
 		"policies":  {Policies: []access.Policy{one, one}},
 		"locations": {Locations: []access.Location{locations[0], {Name: "OFFICE", Countries: []string{"DE"}}}},
 		"spec.conditions.exclude_locations.names[1]": {Policies: []access.Policy{one, lost}, Locations: locations},

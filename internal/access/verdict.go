@@ -59,6 +59,9 @@ func (d *Decision) Session() Session {
 	return s
 }
 
+// At gives the time of the decision; zero for the zero decision.
+func (d *Decision) At() time.Time { return d.at }
+
 // Versions name all that an answer was given on, apart from what the door saw.
 // Answers may be cached by them: they can be compared.
 type Versions struct {

@@ -1,6 +1,7 @@
 package appprotect
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -136,6 +137,18 @@ func TestRetryIsKnownByItsContent(t *testing.T) {
 	must(t, err)
 	if got := a.kept(); !got.Report.ObservedAt.Equal(t0) || !got.HeardAt.Equal(t0.Add(time.Minute)) {
 		t.Errorf("observed at %v, heard at %v", got.Report.ObservedAt, got.HeardAt)
+	}
+}
+
+// TestRetryOfAnOlderReport: one that says nothing of unsynced changes is known by
+// what it was known by before there was a word for them.
+func TestRetryOfAnOlderReport(t *testing.T) {
+	for unsynced, want := range map[uint32]bool{0: false, 3: true} {
+		text, err := json.Marshal(apprules.Report{UnsyncedChanges: unsynced})
+		must(t, err)
+		if got := strings.Contains(string(text), "Unsynced"); got != want {
+			t.Errorf("%d unsynced changes are digested as %s", unsynced, text)
+		}
 	}
 }
 

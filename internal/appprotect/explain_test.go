@@ -136,6 +136,20 @@ func TestRooms(t *testing.T) {
 		if err != nil || len(both) != 2 {
 			t.Errorf("by ids: %+v, %v", both, err)
 		}
+		_, err = a.checkIn(func(r *apprules.Report) { r.UnsyncedChanges = 3 })
+		must(t, err)
+		standings, err := w.s.Standings(t.Context(), []device.ID{eve.admitted.ID, a.admitted.ID, "none", a.admitted.ID})
+		must(t, err)
+		got := map[device.ID]uint32{}
+		for _, st := range standings {
+			got[st.Registration.ID] = 0
+			if st.State.Report != nil {
+				got[st.Registration.ID] = st.State.Report.UnsyncedChanges
+			}
+		}
+		if diff := cmp.Diff(map[device.ID]uint32{a.admitted.ID: 3, eve.admitted.ID: 0}, got); diff != "" || len(standings) != 2 {
+			t.Errorf("unsynced changes of %d (-want +got):\n%s", len(standings), diff)
+		}
 		listed, err := w.s.ListRegistrations(t.Context(), Query{User: "Bob@Example.com", Limit: 10})
 		if err != nil || len(listed) != 1 || listed[0].Registration.ID != a.admitted.ID {
 			t.Errorf("listed: %+v, %v", listed, err)

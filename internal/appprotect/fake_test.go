@@ -312,6 +312,23 @@ func (f *fake) Standing(_ context.Context, id device.ID) (Standing, error) {
 	return Standing{r, state}, err
 }
 
+func (f *fake) Standings(_ context.Context, ids []device.ID) ([]Standing, error) {
+	done, err := f.enter("Standings")
+	defer done()
+	var found []Standing
+	for _, id := range slices.Sorted(maps.Keys(f.byID)) {
+		if !slices.Contains(ids, id) {
+			continue
+		}
+		state, known := f.states[id]
+		if !known {
+			state = State{ID: id}
+		}
+		found = append(found, Standing{f.byID[id], state})
+	}
+	return found, err
+}
+
 func (f *fake) Find(_ context.Context, issuer, subject, tag, pkg string) (Registration, error) {
 	done, err := f.enter("Find")
 	defer done()

@@ -26,6 +26,13 @@ func (s *Service) ByIDs(ctx context.Context, ids []device.ID) ([]Registration, e
 	return s.c.Registrations.ByIDs(ctx, ids)
 }
 
+// Standings gives those of these registrations that there are, by id, each once,
+// with the last report and verdict of its present epoch. It is for other parts of
+// the server, and takes a few queries for ten thousand.
+func (s *Service) Standings(ctx context.Context, ids []device.ID) ([]Standing, error) {
+	return s.c.Registrations.Standings(ctx, ids)
+}
+
 // countFor is how long the number of registrations is remembered.
 const countFor = time.Minute
 

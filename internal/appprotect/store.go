@@ -79,6 +79,8 @@ type Registrations interface {
 	// Standing gives one with its state, as States has it, or ErrNoRegistration.
 	// Where nothing may be remembered it is asked at each check-in.
 	Standing(ctx context.Context, id device.ID) (Standing, error)
+	// Standings gives those of these that there are, by id, as Standing has them.
+	Standings(ctx context.Context, ids []device.ID) ([]Standing, error)
 	// Find gives the registration of a person in an app on one phone, or
 	// ErrNoRegistration.
 	Find(ctx context.Context, issuer, subject, tag, pkg string) (Registration, error)

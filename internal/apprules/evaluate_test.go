@@ -182,6 +182,7 @@ func TestReport(t *testing.T) {
 		"report.manufacturer":       func(r *Report) { r.Manufacturer = strings.Repeat("x", 129) },
 		"report.wipes":              func(r *Report) { r.DoneWipes = make([]string, 65) },
 		"report.wipes[0]":           func(r *Report) { r.PendingWipes = []string{""} },
+		"report.unsynced_changes":   func(r *Report) { r.UnsyncedChanges = MaxUnsynced + 1 },
 	} {
 		r := wellReport(fields{})
 		if err := r.Validate(); err != nil {
@@ -191,6 +192,11 @@ func TestReport(t *testing.T) {
 		if err := r.Validate(); fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(err.Error(), field+":") {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+	most := wellReport(fields{})
+	most.UnsyncedChanges = MaxUnsynced
+	if err := most.Validate(); err != nil {
+		t.Error(err)
 	}
 	ahead := Report{ObservedAt: t0.Add(time.Hour), Integrity: IntegrityReport{At: t0.Add(48 * time.Hour)}, DoneWipes: []string{"b", "a", "b"}}
 	want := Report{ObservedAt: t0, Integrity: IntegrityReport{At: t0}, DoneWipes: []string{"a", "b"}}

@@ -41,6 +41,11 @@ type Report struct {
 	PIN PINState
 	// PendingWipes and DoneWipes are the orders the app knows of, by their ids.
 	PendingWipes, DoneWipes []string
+
+	// UnsyncedChanges counts the changes of work data that the app's own server
+	// does not have yet, up to MaxUnsynced: what a wipe would lose. It is left out
+	// of JSON where it is 0: what knows a report by its JSON knows it as before.
+	UnsyncedChanges uint32 `json:",omitempty"`
 }
 
 // IntegrityReport is Play Integrity's verdict. It serves for a day.
@@ -97,6 +102,10 @@ const (
 	maxWipes    = 64
 )
 
+// MaxUnsynced is the most unsynced changes that a report tells of: an app with
+// more says this many.
+const MaxUnsynced = 1_000_000
+
 // Validate checks what a stranger sent. Its error is an Invalid fault.
 func (r *Report) Validate() error {
 	switch {
@@ -111,6 +120,8 @@ func (r *Report) Validate() error {
 		int(r.Knox) >= len(attestationNames), int(r.Defender) >= len(threatNames),
 		int(r.ThirdParty) >= len(threatNames), r.RootSignals >= 1<<len(rootSignalNames):
 		return fault.InvalidField("report", "has a value that is none")
+	case r.UnsyncedChanges > MaxUnsynced:
+		return fault.InvalidField("report.unsynced_changes", "are more than %d", MaxUnsynced)
 	}
 	if r.Patch != "" {
 		if _, err := ParsePatch(string(r.Patch)); err != nil {

@@ -13,8 +13,11 @@ import (
 
 // Bell holds the open ears of this process. The zero value is ready to use.
 type Bell struct {
-	mu   sync.Mutex // guards ears and every list in it
+	mu   sync.Mutex // guards what follows, and every list in it
 	ears map[device.ID][]ear
+	// several are the ears for many devices, among the same by device.
+	several map[*Several]struct{}
+	among   map[device.ID][]*Several
 }
 
 // ear holds at most one ring. A device has one or a few: a list is smaller than
@@ -53,6 +56,9 @@ func (b *Bell) Ring(id device.ID) {
 	for _, e := range b.ears[id] {
 		e.wake()
 	}
+	for _, s := range b.among[id] {
+		s.ring(id)
+	}
 }
 
 // RingAll wakes every open stream.
@@ -64,13 +70,16 @@ func (b *Bell) RingAll() {
 			e.wake()
 		}
 	}
+	for s := range b.several {
+		s.ringAll()
+	}
 }
 
-// Listening counts the open subscriptions.
+// Listening counts the open subscriptions; one for several devices is one.
 func (b *Bell) Listening() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := 0
+	n := len(b.several)
 	for _, ears := range b.ears {
 		n += len(ears)
 	}

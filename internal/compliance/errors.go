@@ -19,6 +19,10 @@ const (
 	ReasonNoDevice = "NO_DEVICE"
 	// ReasonEnrollmentEnded: the enrolment the call speaks for is over.
 	ReasonEnrollmentEnded = "ENROLLMENT_ENDED"
+	// ReasonCertificateUnknown: the certificate is not on record.
+	ReasonCertificateUnknown = "CERTIFICATE_UNKNOWN"
+	// ReasonCertificateRevoked: it was revoked.
+	ReasonCertificateRevoked = "CERTIFICATE_REVOKED"
 )
 
 // The sentinels, for errors.Is.
@@ -38,6 +42,8 @@ var (
 	ErrNoDevice        = fault.New(fault.NotFound, ReasonNoDevice, "no such device")
 	ErrEnrollmentEnded = fault.New(fault.Denied, ReasonEnrollmentEnded,
 		"the enrolment has ended")
+	ErrCertificateUnknown = fault.New(fault.Denied, ReasonCertificateUnknown, "the certificate is not on record")
+	ErrCertificateRevoked = fault.New(fault.Denied, ReasonCertificateRevoked, "the certificate was revoked")
 )
 
 func errNoCertificate(serial string) error {

@@ -24,6 +24,12 @@ func (s *Service) Inspect(ctx context.Context, id device.ID) (Inspection, error)
 	if err != nil {
 		return Inspection{}, err
 	}
+	i, _, err := s.judged(ctx, facts)
+	return i, err
+}
+
+// judged judges a device now, on its stored state, and gives that state too.
+func (s *Service) judged(ctx context.Context, facts Device) (Inspection, State, error) {
 	now := s.now()
 	if !facts.Enrolled {
 		v := unheard(now)
@@ -31,19 +37,19 @@ func (s *Service) Inspect(ctx context.Context, id device.ID) (Inspection, error)
 			Rule: "enrollment", Expected: "an enrolled device", Actual: "left",
 			Since: now, Remedy: "enrol the phone again",
 		}
-		return Inspection{Verdict: v, Manifest: Compile(nil, facts.Mode)}, nil
+		return Inspection{Verdict: v, Manifest: Compile(nil, facts.Mode)}, State{}, nil
 	}
 	snap, err := s.catalog.latest(ctx)
 	if err != nil {
-		return Inspection{}, err
+		return Inspection{}, State{}, err
 	}
-	state, err := s.state(ctx, id)
+	state, err := s.state(ctx, facts.ID)
 	if err != nil {
-		return Inspection{}, err
+		return Inspection{}, State{}, err
 	}
 	d, err := s.demand(ctx, snap, facts)
 	if err != nil {
-		return Inspection{}, err
+		return Inspection{}, State{}, err
 	}
 	i := Inspection{Manifest: d.manifest, Policies: d.policies}
 	e := Evidence{Manifest: d.manifest, Limits: s.config.Limits}
@@ -51,7 +57,7 @@ func (s *Service) Inspect(ctx context.Context, id device.ID) (Inspection, error)
 		i.Report, e.Report, e.Previous = &state.Report, &state.Report, state.Verdict
 	}
 	i.Verdict = Evaluate(e, now)
-	return i, nil
+	return i, state, nil
 }
 
 // state gives the last state of a device.

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence/internal/enumname"
+	accessv1 "ringfence/proto/mdm/access/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
@@ -58,5 +59,32 @@ func TestChoices(t *testing.T) {
 	got := enumname.Choices(compliancev1.PinScope(0).Descriptor())
 	if diff := cmp.Diff([]string{"device", "work-profile"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestNamedZero: an enum whose zero value stands for something.
+func TestNamedZero(t *testing.T) {
+	d := accessv1.ClientApp(0).Descriptor()
+	if diff := cmp.Diff([]string{"unknown", "browser", "native", "active-sync", "other"}, enumname.Choices(d)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"deny", "allow", "allow-with"}, enumname.Choices(accessv1.Outcome(0).Descriptor())); diff != "" {
+		t.Error(diff)
+	}
+	for _, in := range []string{"unknown", "Unknown", "CLIENT_APP_UNKNOWN_UNSPECIFIED"} {
+		if v, ok := enumname.Find(d, in); !ok || v.Number() != 0 {
+			t.Errorf("%s: got %v, %v", in, v, ok)
+		}
+	}
+	for _, in := range []string{"unspecified", "unknown-unspecified", "UNKNOWN_UNSPECIFIED", "", "app-unknown"} {
+		if v, ok := enumname.Find(d, in); ok {
+			t.Errorf("%s: found %v", in, v)
+		}
+	}
+	if got := enumname.Of(accessv1.Flow_FLOW_ORDINARY_UNSPECIFIED); got != "ordinary" {
+		t.Errorf("got %s", got)
+	}
+	if got := enumname.Short(d.Values().Get(0)); got != "unknown" {
+		t.Errorf("got %s", got)
 	}
 }

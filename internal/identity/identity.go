@@ -24,11 +24,14 @@ const (
 	// App is one person's work account in one app, enrolled phone or not: a
 	// registration in its present epoch.
 	App
+	// Client is a program with a secret of its own, at the doors that speak
+	// HTTP: an identity provider, a gateway.
+	Client
 	// Kinds is how many kinds there are.
 	Kinds = iota
 )
 
-var kindNames = [Kinds]string{"anonymous", "device", "admin", "app"}
+var kindNames = [Kinds]string{"anonymous", "device", "admin", "app", "client"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -47,7 +50,8 @@ type Caller struct {
 	User      string
 	// Package is the app of an app's registration.
 	Package string
-	// Name is the administrator's name: it tells credentials apart for people.
+	// Name is the administrator's or the client's name: it tells credentials
+	// apart for people.
 	Name string
 	// Role is what the administrator may do.
 	Role Role
@@ -58,10 +62,11 @@ type Caller struct {
 	Person string
 	// Since is when the administrator's credential was made.
 	Since time.Time
-	// Serial is the certificate's serial number, lower-case hex.
+	// Serial is the certificate's serial number, lower-case hex; a client, which
+	// has none, is named here by its id.
 	Serial string
-	// Peer is the network address an administrator calls from, without the
-	// port. It is never set for a phone or an app, so that no record can hold it.
+	// Peer is the network address an administrator or a client calls from,
+	// without the port. It is never set for a phone or an app, so that no record can hold it.
 	Peer string
 	// RequestID names the request, for the log and the record.
 	RequestID string
@@ -76,6 +81,8 @@ func (c Caller) Actor() string {
 		return "admin:" + c.Name
 	case App:
 		return "app:" + string(c.Device)
+	case Client:
+		return "client:" + c.Name
 	default:
 		return "anonymous"
 	}

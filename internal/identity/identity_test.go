@@ -17,6 +17,7 @@ func TestKinds(t *testing.T) {
 		{"device", "device:0001"},
 		{"admin", "admin:alice"},
 		{"app", "app:0001"},
+		{"client", "client:alice"},
 	}
 	var got []words
 	for k := range identity.Kind(identity.Kinds) {

@@ -13,6 +13,9 @@ type Role string
 
 // The roles, from the one that may least to the one that may everything.
 const (
+	// Gateway is no person: a proxy, an identity provider or an application that
+	// asks who may enter, and may nothing else.
+	Gateway Role = "gateway"
 	// Viewer looks.
 	Viewer Role = "viewer"
 	// HelpDesk helps one person at a time: it locks the work side and takes
@@ -48,6 +51,8 @@ const (
 	Manage Verb = "manage"
 	// Govern changes what bounds everybody, and resumes what was paused.
 	Govern Verb = "govern"
+	// Ask asks whether a sign-in is let in.
+	Ask Verb = "ask"
 )
 
 // powers is a role in one line and what it may. The order is that of the
@@ -57,6 +62,7 @@ var powers = []struct {
 	about string
 	verbs []Verb
 }{
+	{Gateway, "asks who may enter, and nothing else: for proxies and applications", []Verb{Ask}},
 	{Viewer, "sees everything, changes nothing", []Verb{View}},
 	{HelpDesk, "locks, and wipes work data inside apps, one phone at a time", []Verb{View, Lock, WipeApps}},
 	{Operator, "runs the fleet: enrols, sets policies, asks for wipes and stops them", []Verb{View, Lock, WipeApps, Wipe, Stop, Manage}},
@@ -75,7 +81,7 @@ func Roles() []Role {
 
 // Verbs gives every verb.
 func Verbs() []Verb {
-	return []Verb{View, Lock, WipeApps, Wipe, Approve, Stop, Manage, Govern}
+	return []Verb{View, Lock, WipeApps, Wipe, Approve, Stop, Manage, Govern, Ask}
 }
 
 // ParseRole reads a role's name. The error lists the roles there are.

@@ -12,25 +12,29 @@ import (
 // granted is the whole table, written out a second time: every role, and what
 // it may of all the verbs there are.
 var granted = map[identity.Role]map[identity.Verb]bool{
+	identity.Gateway: {
+		identity.View: false, identity.Lock: false, identity.WipeApps: false, identity.Wipe: false,
+		identity.Approve: false, identity.Stop: false, identity.Manage: false, identity.Govern: false, identity.Ask: true,
+	},
 	identity.Viewer: {
 		identity.View: true, identity.Lock: false, identity.WipeApps: false, identity.Wipe: false,
-		identity.Approve: false, identity.Stop: false, identity.Manage: false, identity.Govern: false,
+		identity.Approve: false, identity.Stop: false, identity.Manage: false, identity.Govern: false, identity.Ask: false,
 	},
 	identity.HelpDesk: {
 		identity.View: true, identity.Lock: true, identity.WipeApps: true, identity.Wipe: false,
-		identity.Approve: false, identity.Stop: false, identity.Manage: false, identity.Govern: false,
+		identity.Approve: false, identity.Stop: false, identity.Manage: false, identity.Govern: false, identity.Ask: false,
 	},
 	identity.Operator: {
 		identity.View: true, identity.Lock: true, identity.WipeApps: true, identity.Wipe: true,
-		identity.Approve: false, identity.Stop: true, identity.Manage: true, identity.Govern: false,
+		identity.Approve: false, identity.Stop: true, identity.Manage: true, identity.Govern: false, identity.Ask: false,
 	},
 	identity.Approver: {
 		identity.View: true, identity.Lock: false, identity.WipeApps: false, identity.Wipe: false,
-		identity.Approve: true, identity.Stop: true, identity.Manage: false, identity.Govern: false,
+		identity.Approve: true, identity.Stop: true, identity.Manage: false, identity.Govern: false, identity.Ask: false,
 	},
 	identity.Owner: {
 		identity.View: true, identity.Lock: true, identity.WipeApps: true, identity.Wipe: true,
-		identity.Approve: true, identity.Stop: true, identity.Manage: true, identity.Govern: true,
+		identity.Approve: true, identity.Stop: true, identity.Manage: true, identity.Govern: true, identity.Ask: true,
 	},
 	"": {}, "admin": {}, "OWNER": {},
 }
@@ -46,7 +50,7 @@ func TestRoleMay(t *testing.T) {
 			if got, want := role.May(v), may[v]; got != want {
 				t.Errorf("Role(%q).May(%q) = %v, want %v", role, v, got, want)
 			}
-			for _, kind := range []identity.Kind{identity.Anonymous, identity.Device, identity.Admin, identity.App} {
+			for _, kind := range []identity.Kind{identity.Anonymous, identity.Device, identity.Admin, identity.App, identity.Client} {
 				c := identity.Caller{Kind: kind, Role: role}
 				if got, want := c.May(v), kind == identity.Admin && may[v]; got != want {
 					t.Errorf("%s caller with role %q: May(%q) = %v, want %v", kind, role, v, got, want)
@@ -97,7 +101,7 @@ func TestParseRole(t *testing.T) {
 func TestTablesAreCopies(t *testing.T) {
 	identity.Roles()[0] = identity.Owner
 	identity.Verbs()[0] = identity.Govern
-	if diff := cmp.Diff(identity.Viewer, identity.Roles()[0]); diff != "" {
+	if diff := cmp.Diff(identity.Gateway, identity.Roles()[0]); diff != "" {
 		t.Errorf("Roles after a change of its result (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(identity.View, identity.Verbs()[0]); diff != "" {
@@ -114,6 +118,7 @@ func TestScope(t *testing.T) {
 		"nobody":                      {},
 		"a phone in the group":        {caller: identity.Caller{Kind: identity.Device, Group: "sales"}},
 		"an app in the group":         {caller: identity.Caller{Kind: identity.App, Group: "sales"}},
+		"a client":                    {caller: identity.Caller{Kind: identity.Client}},
 		"an administrator of all":     {caller: identity.Caller{Kind: identity.Admin}, sales: true, hr: true, everywhere: true},
 		"an administrator of sales":   {caller: identity.Caller{Kind: identity.Admin, Groups: []string{"sales"}}, sales: true},
 		"an administrator of both":    {caller: identity.Caller{Kind: identity.Admin, Groups: []string{"hr", "sales"}}, sales: true, hr: true},

@@ -11,8 +11,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"time"
+
+	"ringfence/internal/webhook"
 )
 
 // What is read of an answer, in bytes. Nothing is made of it.
@@ -99,12 +100,12 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 	if err != nil {
 		return errors.New("not a URL")
 	}
-	id, timestamp := n.ID(w.c.Installation), strconv.FormatInt(w.c.Now().Unix(), 10)
+	signed := webhook.SignAll(w.c.Secrets, n.ID(w.c.Installation), w.c.Now(), body)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "ringfence")
-	req.Header.Set("Webhook-Id", id)
-	req.Header.Set("Webhook-Timestamp", timestamp)
-	req.Header.Set("Webhook-Signature", signatures(w.c.Secrets, id, timestamp, body))
+	req.Header.Set("Webhook-Id", signed.ID)
+	req.Header.Set("Webhook-Timestamp", signed.Timestamp)
+	req.Header.Set("Webhook-Signature", signed.Signature)
 	res, err := w.client.Do(req)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {

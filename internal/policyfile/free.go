@@ -8,11 +8,26 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// isFree reports whether a field takes any value, whose type its key decides. The
-// server knows the keys; here only that is refused of which people and programs
-// might think differently.
-func isFree(field protoreflect.FieldDescriptor) bool {
-	return field.Message() != nil && field.Message().FullName() == "google.protobuf.Value"
+// plainDecimal is a number that everybody reads alike, whole or not.
+var plainDecimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$`)
+
+// open checks a mapping that has any keys, and single values.
+func (s *strict) open(field protoreflect.FieldDescriptor, value *yaml.Node) {
+	if value.Kind != yaml.MappingNode {
+		s.add(value, "%s wants a mapping", field.JSONName())
+		return
+	}
+	for i := 1; i < len(value.Content); i += 2 {
+		switch each := value.Content[i]; {
+		case each.Kind != yaml.ScalarNode:
+			s.add(each, "%s wants one plain value", value.Content[i-1].Value)
+		case each.Tag == "!!float" && plainDecimal.MatchString(each.Value):
+		case each.Tag == "!!float":
+			s.add(each, "%q is no plain decimal number: put quotes around it if it is a text", each.Value)
+		default:
+			s.free(each)
+		}
+	}
 }
 
 // wholeNumber is a number that everybody reads alike.
@@ -21,6 +36,8 @@ var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 // exactNumber is up to where every whole number survives the wire.
 const exactNumber = 1 << 53
 
+// free checks a value whose type its key decides. The server knows the keys; here
+// only that is refused of which people and programs might think differently.
 func (s *strict) free(value *yaml.Node) {
 	if value.Kind != yaml.ScalarNode {
 		step := 1

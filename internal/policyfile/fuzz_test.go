@@ -29,6 +29,8 @@ func FuzzParse(f *testing.F) {
 		"", "---\n---\n", "a: &a [*a]", "\xff", "a:\n\tb", "- - - -", "{{{", "? a\n: b", "spec: ~", "\r\r: a", "a: \u2028b\n\u2028c: [",
 		appPolicy("a", "  settings: {data.send_to: managed-apps, access.pin_length: 6, a: [x, y], b: {c: [{d: -1}]}, c: 14.1, d: 1_0, e: True}\n"),
 		"kind: App\napiVersion: ringfence/v1\nmetadata: {name: a.b}\nspec: {schema: [{key: a, type: bundle, minimum: -5, items: [{key: b, type: bool}]}]}\n",
+		accessPolicy("  state: on\n  includePeople: {everyone: true}\n  session: {signInFrequency: 1d12h}\n  maxAge: {compliance: 90m}\n"),
+		accessCase("expect: {outcome: allow-with, owed: [[mfa], {anyOf: [block]}], policies: {a: owing}}"),
 		document("a", "  pins: [{scope: device}]\n") + "---\r\n" + document("b", "  assignments: [{all: true}]\r\n"),
 	} {
 		f.Add([]byte(seed))

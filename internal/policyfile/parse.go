@@ -15,7 +15,7 @@ const (
 	MaxSize      = 1 << 20
 	maxDocuments = 1000
 	maxDepth     = 32
-	maxEntries   = 1000 // of one mapping or list; no field takes more than 500
+	maxEntries   = 4096 // of one mapping or list; a location has the most
 )
 
 // Parse reads a whole file, of which name is only said in errors. It gives all
@@ -27,7 +27,7 @@ func Parse(name string, data []byte) ([]Document, error) {
 		return nil, p.problems
 	}
 	for _, root := range p.documents(data) {
-		if p.checkStructure(root) {
+		if p.checkStructure(root, "a policy is a mapping with apiVersion, kind, metadata and spec") {
 			p.document(root)
 		}
 	}
@@ -82,11 +82,10 @@ func (p *parser) document(root *yaml.Node) {
 	if message != nil {
 		problems = decode(root, message)
 	}
-	for _, problem := range problems {
-		problem.File = p.file
-		p.problems = append(p.problems, problem)
+	if len(problems) == 0 && d.AccessTest != nil {
+		problems = d.checkCases()
 	}
-	if len(problems) > 0 {
+	if !p.take(problems) {
 		return
 	}
 	key := d.Thing() + "/" + d.Name()
@@ -96,6 +95,15 @@ func (p *parser) document(root *yaml.Node) {
 	}
 	p.names[key] = d.Line
 	p.good = append(p.good, d)
+}
+
+// take notes the problems of one document, and reports whether there are none.
+func (p *parser) take(problems Problems) bool {
+	for _, problem := range problems {
+		problem.File = p.file
+		p.problems = append(p.problems, problem)
+	}
+	return len(problems) == 0
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -175,7 +175,7 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"another kind", strings.Replace(document("a", "  pins: []\n"), "Policy", "Secret", 1),
-			"f:2:7: kind cannot be \"Secret\"; choose from: App, AppProtectionPolicy, Policy",
+			"f:2:7: kind cannot be \"Secret\"; choose from: AccessPolicy, AccessTest, App, AppProtectionPolicy, Location, Policy",
 		},
 		{
 			"name with a path", document("../etc", "  pins: []\n"),
@@ -207,7 +207,7 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{
 			"second document broken", document("a", "  pins: []\n") + "\n---\n\n" + document("b", "  pinz: []\n"),
-			"f:15:3: unknown field \"pinz\"; there are: description, pins, trustedRoots, clientCertificates, vpns, assignments",
+			"f:15:3: unknown field \"pinz\"; did you mean pins? there are: description, pins, trustedRoots, clientCertificates, vpns, assignments",
 		},
 		{
 			"two documents broken", document("a", "  colour: 1\n  pins: 1\n") + "---\n" + document("b", "  pins: [{scope: x}]\n"),
@@ -215,8 +215,8 @@ func TestParseRefuses(t *testing.T) {
 				"f:7:9: pins wants a list\n" +
 				"f:14:18: scope cannot be \"x\"; choose from: device, work-profile",
 		},
-		{"no kind", "metadata: {name: a}\n", "f:1:1: kind is missing; choose from: App, AppProtectionPolicy, Policy"},
-		{"a list for a kind", "kind: [Policy]\n", "f:1:7: kind cannot be \"\"; choose from: App, AppProtectionPolicy, Policy"},
+		{"no kind", "metadata: {name: a}\n", "f:1:1: kind is missing; choose from: AccessPolicy, AccessTest, App, AppProtectionPolicy, Location, Policy"},
+		{"a list for a kind", "kind: [Policy]\n", "f:1:7: kind cannot be \"\"; choose from: AccessPolicy, AccessTest, App, AppProtectionPolicy, Location, Policy"},
 		{"syntax in the second", document("a", "  pins: []\n") + "---\na: [1\nb: 2\n", "f:8:1: did not find expected ',' or ']'"},
 		{"tab", document("a", "\tpins: []\n"), "f:6:1: indented with a tab: YAML wants spaces"},
 		{"tab deeper", document("a", "  pins:\n  - scope: device\n \tquality: numeric\n"), "f:8:2: indented with a tab: YAML wants spaces"},
@@ -310,7 +310,7 @@ func many(format string, n int) string {
 func examples(t testing.TB) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"../../examples/policies/*.yaml", "../../examples/*.yaml"} {
+	for _, pattern := range []string{"../../examples/policies/*.yaml", "../../examples/access/*.yaml", "../../examples/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no %s: %v", pattern, err)

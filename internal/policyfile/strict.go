@@ -27,7 +27,11 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 	if s.root != nil {
 		*node, s.root = *s.root, nil
 	}
-	if _, free := message.(*structpb.Value); free || node.Kind != yaml.MappingNode {
+	switch message.(type) {
+	case *structpb.Value, *structpb.Struct:
+		return false, nil // see free
+	}
+	if node.Kind != yaml.MappingNode {
 		return false, nil
 	}
 	fields := message.ProtoReflect().Descriptor().Fields()
@@ -41,7 +45,7 @@ func (s *strict) Unmarshal(node *yaml.Node, message proto.Message) (bool, error)
 		}
 		switch {
 		case field == nil:
-			s.add(key, "unknown field %q; there are: %s", key.Value, fieldNames(fields))
+			s.add(key, "unknown field %q; %sthere are: %s", key.Value, perhaps(key.Value, names(fields)), fieldNames(fields))
 			continue
 		case seen[field.Number()]:
 			s.add(key, "field %q is there already under its other name", key.Value)
@@ -85,8 +89,7 @@ func (s *strict) value(field protoreflect.FieldDescriptor, value *yaml.Node) {
 		s.add(value, "%s has no value: leave it out or give one", field.JSONName())
 		return
 	}
-	if isFree(field) {
-		s.free(value)
+	if s.special(field, value) {
 		return
 	}
 	if message := field.Message() != nil; message || value.Kind != yaml.ScalarNode {
@@ -137,8 +140,9 @@ func (s *strict) kind(field protoreflect.FieldDescriptor, value *yaml.Node, mess
 func (s *strict) enum(field protoreflect.FieldDescriptor, value *yaml.Node) {
 	found, ok := enumname.Find(field.Enum(), value.Value)
 	if !ok {
-		s.add(value, "%s cannot be %q; choose from: %s",
-			field.JSONName(), value.Value, strings.Join(enumname.Choices(field.Enum()), ", "))
+		choices := enumname.Choices(field.Enum())
+		s.add(value, "%s cannot be %q; %schoose from: %s",
+			wordFor(field), value.Value, perhaps(value.Value, choices), strings.Join(choices, ", "))
 		return
 	}
 	value.Value = string(found.Name())
@@ -156,10 +160,20 @@ type fieldList interface {
 	Get(i int) protoreflect.FieldDescriptor
 }
 
-func fieldNames(fields fieldList) string {
-	names := make([]string, fields.Len())
-	for i := range names {
-		names[i] = fields.Get(i).JSONName()
+func fieldNames(fields fieldList) string { return strings.Join(names(fields), ", ") }
+
+func names(fields fieldList) []string {
+	all := make([]string, fields.Len())
+	for i := range all {
+		all[i] = fields.Get(i).JSONName()
 	}
-	return strings.Join(names, ", ")
+	return all
+}
+
+// wordFor says what a value is of: the values of a map have no field.
+func wordFor(field protoreflect.FieldDescriptor) string {
+	if field.ContainingMessage().IsMapEntry() {
+		return "the value"
+	}
+	return field.JSONName()
 }

@@ -32,10 +32,10 @@ func (p *parser) checkText(data []byte) bool {
 }
 
 // checkStructure refuses what no policy needs and what hostile files live on.
-// It stops at the first find: there may be millions.
-func (p *parser) checkStructure(root *yaml.Node) bool {
+// It stops at the first find: there may be millions. Shape says what root is.
+func (p *parser) checkStructure(root *yaml.Node, shape string) bool {
 	if root.Kind != yaml.MappingNode {
-		p.add(root.Line, root.Column, "a policy is a mapping with apiVersion, kind, metadata and spec")
+		p.add(root.Line, root.Column, "%s", shape)
 		return false
 	}
 	return p.checkNode(root, 1)

@@ -27,6 +27,9 @@ type Config struct {
 	MaxConns int
 	// Now is the clock. Required.
 	Now func() time.Time
+	// Recorded, where given, is called after each commit that has added to the
+	// record. It must return at once.
+	Recorded func()
 }
 
 // The default pool sizes.
@@ -34,6 +37,14 @@ const (
 	defaultPostgresConns = 16
 	defaultSQLiteReaders = 8
 )
+
+// recorded tells that the record has grown.
+func (c Config) recorded() func() {
+	if c.Recorded == nil {
+		return func() {}
+	}
+	return c.Recorded
+}
 
 // parse gives the dialect, and for SQLite the absolute path. Its errors never
 // hold the DSN, which may hold a password.

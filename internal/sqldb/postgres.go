@@ -55,7 +55,7 @@ func openPostgres(ctx context.Context, c Config) (_ *DB, err error) {
 	if err := db.openGorm(postgres.New(postgres.Config{Conn: db.reads})); err != nil {
 		return nil, errors.Join(err, db.reads.Close())
 	}
-	w := &postgresWriter{pool: db.reads, begin: db.begin}
+	w := &postgresWriter{pool: db.reads, begin: db.begin, recorded: c.recorded()}
 	db.writes, db.close = w, sync.OnceValue(w.close)
 	if err := db.backfill(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
@@ -89,6 +89,8 @@ type postgresWriter struct {
 	// transactions only one waits in the database for another server's, which
 	// is cheaper than if all did. Whoever holds it waits for nothing else here.
 	recording sync.Mutex
+	// recorded is told of each commit that has added to the record.
+	recorded func()
 }
 
 // close waits for the Writes that run.
@@ -155,6 +157,9 @@ func (w *postgresWriter) attempt(ctx context.Context, fn func(*Tx) error) (again
 	committed = true
 	if err := end(ctx, conn, "COMMIT"); err != nil {
 		return lostRace(err), fmt.Errorf("commit: %w", err)
+	}
+	if len(tx.entries) > 0 {
+		w.recorded()
 	}
 	return false, nil
 }

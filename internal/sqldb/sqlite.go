@@ -85,7 +85,7 @@ func openSQLite(ctx context.Context, c Config, path string) (_ *DB, err error) {
 		return nil, err
 	}
 	p := newPrepared(conn)
-	w := newWriter(p, db.begin)
+	w := newWriter(p, db.begin, c.recorded())
 	undo.add(func() error {
 		w.close()
 		p.close()

@@ -57,13 +57,15 @@ type writer struct {
 	stopped  chan struct{} // closed when the goroutine has gone
 	batch    []*request    // the goroutine's
 	entries  []audit.Entry // the goroutine's: what the batch recorded so far
+	recorded func()        // told of each commit that has added to the record
 }
 
 // newWriter starts the goroutine. p is its own from now on.
-func newWriter(p *prepared, begin func(*link) *Tx) *writer {
+func newWriter(p *prepared, begin func(*link) *Tx, recorded func()) *writer {
 	w := &writer{
 		prepared: p,
 		begin:    begin,
+		recorded: recorded,
 		queue:    make(chan *request, maxBatch),
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -222,6 +224,9 @@ func (w *writer) transact(errs []error, savepoints bool) error {
 	}
 	if err := w.prepared.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	if len(w.entries) > 0 {
+		w.recorded()
 	}
 	return nil
 }

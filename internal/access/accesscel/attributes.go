@@ -19,7 +19,8 @@ type subject struct {
 // attribute is one thing that a rule can see.
 type attribute struct {
 	kind *types.Type
-	// read gives a string, bool, int64 or []string. The zero value is absent.
+	// read gives a string, bool, int64, []string or map[string]any. The zero
+	// value is absent.
 	read func(subject) any
 }
 
@@ -48,11 +49,26 @@ func list(read func(subject) []string) attribute {
 	return attribute{types.NewListType(types.StringType), func(s subject) any { return read(s) }}
 }
 
-// absent is what stands for a phone or a registration that is not known.
+// properties are what a door says in its own words. Their names are not known
+// when a rule is saved, nor is what they are.
+func properties(read func(*access.Request) map[string]any) attribute {
+	kind := types.NewMapType(types.StringType, types.DynType)
+	return attribute{kind, func(s subject) any { return read(s.request()) }}
+}
+
+// absent is what stands for what is not known.
 var (
 	noDevice       access.Device
 	noRegistration access.Registration
+	noRequest      access.Request
 )
+
+func (s subject) request() *access.Request {
+	if s.in.Request == nil {
+		return &noRequest
+	}
+	return s.in.Request
+}
 
 func (s subject) device() *access.Device {
 	if s.facts == nil || s.facts.Device == nil {
@@ -70,6 +86,7 @@ func (s subject) registration() *access.Registration {
 
 var deviceObject = object{"device", map[string]attribute{
 	"id":             text(func(s subject) string { return string(s.device().ID) }),
+	"user":           text(func(s subject) string { return strings.ToLower(s.device().User) }),
 	"ownership":      text(func(s subject) string { return string(s.device().Ownership) }),
 	"mode":           text(func(s subject) string { return string(s.device().Mode) }),
 	"platform":       text(func(s subject) string { return known(s.device().Platform) }),
@@ -92,10 +109,28 @@ var registrationObject = object{"registration", map[string]attribute{
 // Names of people, groups, roles and apps are in small letters: policies do not
 // tell large from small ones, and rules should not by accident.
 var personObject = object{"person", map[string]attribute{
-	"name":   text(func(s subject) string { return strings.ToLower(s.in.Person.Name) }),
-	"groups": list(func(s subject) []string { return small(s.in.Person.Groups) }),
-	"roles":  list(func(s subject) []string { return small(s.in.Person.Roles) }),
+	"name":       text(func(s subject) string { return strings.ToLower(s.in.Person.Name) }),
+	"groups":     list(func(s subject) []string { return small(s.in.Person.Groups) }),
+	"roles":      list(func(s subject) []string { return small(s.in.Person.Roles) }),
+	"properties": properties(func(r *access.Request) map[string]any { return r.Subject }),
 }}
+
+// What a door asks for in its own words stays as the door writes it: nobody but
+// the door knows whether large and small letters are the same there.
+var (
+	actionObject = object{"action", map[string]attribute{
+		"name":       text(func(s subject) string { return s.request().Action }),
+		"properties": properties(func(r *access.Request) map[string]any { return r.ActionAttributes }),
+	}}
+	resourceObject = object{"resource", map[string]attribute{
+		"type":       text(func(s subject) string { return s.request().ResourceType }),
+		"id":         text(func(s subject) string { return s.request().ResourceID }),
+		"properties": properties(func(r *access.Request) map[string]any { return r.Resource }),
+	}}
+	contextObject = object{"context", map[string]attribute{
+		"properties": properties(func(r *access.Request) map[string]any { return r.Context }),
+	}}
+)
 
 var signInObject = object{"signin", map[string]attribute{
 	"app":               text(func(s subject) string { return strings.ToLower(s.in.App) }),
@@ -170,6 +205,8 @@ func empty(value any) bool {
 	case int64:
 		return v == 0
 	case []string:
+		return len(v) == 0
+	case map[string]any:
 		return len(v) == 0
 	default:
 		return true

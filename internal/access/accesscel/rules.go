@@ -21,7 +21,8 @@ const (
 	maxDepth = 24
 	maxNodes = 2000
 	maxRegex = 1000
-	// maxText and maxList are what the estimate takes for the longest.
+	// maxText and maxList are what the estimate takes for the longest; maps are
+	// lists to it.
 	maxText = 256
 	maxList = 256
 )
@@ -43,7 +44,10 @@ func New() (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, err := newEnvironment(&deviceObject, &personObject, &registrationObject, &signInObject)
+	whole, err := newEnvironment(
+		&deviceObject, &personObject, &registrationObject, &signInObject,
+		&actionObject, &resourceObject, &contextObject,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ type sizes struct{}
 
 // EstimateSize gives the longest text and list that are reckoned with.
 func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
-	if n.Type().Kind() == cel.ListKind {
+	if kind := n.Type().Kind(); kind == cel.ListKind || kind == cel.MapKind {
 		return &checker.SizeEstimate{Max: maxList}
 	}
 	return &checker.SizeEstimate{Max: maxText}

@@ -30,6 +30,7 @@ func survives[T any](t *testing.T, raw string, decode func(string) (T, error), e
 func FuzzForms(f *testing.F) {
 	for _, raw := range []string{
 		`{"v":1,"is":{}}`, `{"v":2,"is":{}}`, `{"v":1}`, `null`, ``, `{"v":1,"is":{"observed_at":1,"patch":"2026-02-05","app_version":[1,2,3,4],"lock":2}}`,
+		`{"v":1,"is":{"observed_at":1,"unsynced_changes":1000000}}`,
 		`{"v":1,"is":{"standing":2,"since":-62135596800000000,"findings":[{"check":"a","action":1,"evidence_age":5}]}}`,
 		`{"v":1,"is":{"target":{"apps":[{"package":"a.b","signer_sha256":["x"]}],"levels":[1]},"settings":{"data.send_to":["none"]},` +
 			`"config":{"values":{"a":["b"]},"permissions":{"p":3},"connected_apps":false}}}`,
@@ -73,7 +74,14 @@ func TestUnreadable(t *testing.T) {
 	if a, err := decodeApp(`{"v":1,"is":{"schema":{"package":"a.b","items":[{"key":"k","kind":99}]}}}`); err == nil {
 		t.Errorf("a schema that is none was read as %+v", a)
 	}
-	if r, err := decodeReport(`{"v":1,"is":{"observed_at":1,"lock":77}}`); err == nil {
-		t.Errorf("a lock that is none was read as %+v", r)
+	for what, raw := range map[string]string{
+		"a lock that is none": `{"v":1,"is":{"observed_at":1,"lock":77}}`, "too many changes": `{"v":1,"is":{"observed_at":1,"unsynced_changes":1000001}}`,
+	} {
+		if r, err := decodeReport(raw); err == nil {
+			t.Errorf("%s was read as %+v", what, r)
+		}
+	}
+	if r, err := decodeReport(`{"v":1,"is":{"observed_at":1,"pin_set":true}}`); err != nil || r.UnsyncedChanges != 0 {
+		t.Errorf("one from before there was a count: %+v, %v", r, err)
 	}
 }

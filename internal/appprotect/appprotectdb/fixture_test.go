@@ -212,6 +212,7 @@ func report() *apprules.Report {
 		Integrity: apprules.IntegrityReport{Verdict: apprules.IntegrityCertified, Evaluation: apprules.EvaluationHardware, At: t0.Add(-time.Hour)},
 		AppScan:   apprules.AppScanOff, Knox: apprules.AttestationUnsupported, Defender: apprules.ThreatLow, ThirdParty: apprules.ThreatHigh,
 		PIN: apprules.PINState{Set: true, Failures: 1<<32 - 1}, PendingWipes: []string{"order-1"}, DoneWipes: []string{"order-2", "order-3"},
+		UnsyncedChanges: apprules.MaxUnsynced,
 	}
 }
 

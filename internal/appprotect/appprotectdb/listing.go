@@ -2,6 +2,7 @@ package appprotectdb
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"ringfence/internal/appprotect"
@@ -33,13 +34,30 @@ func (s *Store) Standing(ctx context.Context, id device.ID) (appprotect.Standing
 // List implements [appprotect.Registrations].
 func (s *Store) List(ctx context.Context, q appprotect.Query) ([]appprotect.Standing, error) {
 	conditions, args := filters(q)
+	return s.standings(ctx, nil, conditions+"ORDER BY r.created_at, r.id LIMIT ?", append(args, q.Limit)...)
+}
+
+// Standings implements [appprotect.Registrations].
+func (s *Store) Standings(ctx context.Context, ids []device.ID) ([]appprotect.Standing, error) {
+	var all []appprotect.Standing
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), chunk) {
+		names := list(some, func(id device.ID) string { return string(id) })
+		var err error
+		if all, err = s.standings(ctx, all, "AND r.id IN ? ORDER BY r.id", names); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// standings adds registrations with their states to a list; rest, of texts that
+// are the program's own, goes on with the statement.
+func (s *Store) standings(ctx context.Context, all []appprotect.Standing, rest string, args ...any) ([]appprotect.Standing, error) {
 	var (
-		all []appprotect.Standing
-		r   registrationRow
-		st  stateRow
+		r  registrationRow
+		st stateRow
 	)
-	text := standingsSQL + conditions + "ORDER BY r.created_at, r.id LIMIT ?"
-	err := s.each(ctx, text, append(args, q.Limit), append(r.scan(), st.scan()...), func() error {
+	err := s.each(ctx, standingsSQL+rest, args, append(r.scan(), st.scan()...), func() error {
 		registration, err := r.registration()
 		if err != nil {
 			return err

@@ -404,6 +404,12 @@ func TestSelect(t *testing.T) {
 		}
 		same(t, "by ids", []device.ID{all[0].Registration.ID, all[4].Registration.ID}, found(s.ByIDs(t.Context(), slices.Clone(asked))))
 		same(t, "by no ids", []device.ID{}, found(s.ByIDs(t.Context(), nil)))
+		standings, err := s.Standings(t.Context(), slices.Clone(asked))
+		ok(t, err)
+		same(t, "standings by ids", []appprotect.Standing{all[0], all[4]}, standings)
+		none, err := s.Standings(t.Context(), nil)
+		ok(t, err)
+		same(t, "standings by no ids", nil, none)
 		if n, err := s.Count(t.Context()); err != nil || n != 5 {
 			t.Errorf("%d last, %v", n, err)
 		}

@@ -37,6 +37,8 @@ type reportForm struct {
 	PINFailures  uint32   `json:"pin_failures,omitempty"`
 	PendingWipes []string `json:"pending_wipes,omitempty"`
 	DoneWipes    []string `json:"done_wipes,omitempty"`
+
+	UnsyncedChanges uint32 `json:"unsynced_changes,omitempty"`
 }
 
 type integrityForm struct {
@@ -58,6 +60,7 @@ func encodeReport(r *apprules.Report) (string, error) {
 		Integrity: integrityForm{r.Integrity.Verdict, r.Integrity.Evaluation, sqldb.NullMicros(r.Integrity.At)},
 		AppScan:   r.AppScan, Knox: r.Knox, Defender: r.Defender, ThirdParty: r.ThirdParty,
 		PINSet: r.PIN.Set, PINFailures: r.PIN.Failures, PendingWipes: r.PendingWipes, DoneWipes: r.DoneWipes,
+		UnsyncedChanges: r.UnsyncedChanges,
 	}, maxState)
 }
 
@@ -74,6 +77,7 @@ func decodeReport(raw string) (*apprules.Report, error) {
 		Integrity: apprules.IntegrityReport{Verdict: f.Integrity.Verdict, Evaluation: f.Integrity.Evaluation, At: sqldb.FromNullMicros(f.Integrity.At)},
 		AppScan:   f.AppScan, Knox: f.Knox, Defender: f.Defender, ThirdParty: f.ThirdParty,
 		PIN: apprules.PINState{Set: f.PINSet, Failures: f.PINFailures}, PendingWipes: f.PendingWipes, DoneWipes: f.DoneWipes,
+		UnsyncedChanges: f.UnsyncedChanges,
 	}
 	if err := r.Validate(); err != nil {
 		return nil, err

@@ -59,6 +59,7 @@ func TestStateRefused(t *testing.T) {
 			"no such action":  func(st *appprotect.State) { st.Verdict.Findings[0].Action = 4 },
 			"no such lock":    func(st *appprotect.State) { st.Report.Lock = 99 },
 			"no such patch":   func(st *appprotect.State) { st.Report.Patch = "yesterday" },
+			"many changes":    func(st *appprotect.State) { st.Report.UnsyncedChanges = apprules.MaxUnsynced + 1 },
 			"a great number":  func(st *appprotect.State) { st.Number = math.MaxInt64 + 1 },
 			"a long verdict":  func(st *appprotect.State) { st.Verdict.Findings[0].Actual = string(make([]byte, 1<<20)) },
 		} {

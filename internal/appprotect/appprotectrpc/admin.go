@@ -6,6 +6,7 @@ import (
 	"ringfence/internal/appprotect"
 	"ringfence/internal/device"
 	"ringfence/internal/page"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -82,7 +83,7 @@ func (s *AdminServer) ListAppPolicies(ctx context.Context, r *appprotectv1.ListA
 		place: func(p appprotect.Policy) string { return p.Name },
 	}
 	policies, next, err := l.page(ctx, r)
-	return &appprotectv1.ListAppPoliciesResponse{Policies: each(policies, policyToWire), NextPageToken: next}, err
+	return &appprotectv1.ListAppPoliciesResponse{Policies: wire.Each(policies, policyToWire), NextPageToken: next}, err
 }
 
 // DeleteAppPolicy takes a policy off every app.
@@ -123,7 +124,7 @@ func (s *AdminServer) ListApps(ctx context.Context, r *appprotectv1.ListAppsRequ
 		place: func(a appprotect.KnownApp) string { return a.Package },
 	}
 	apps, next, err := l.page(ctx, r)
-	return &appprotectv1.ListAppsResponse{Apps: each(apps, appToWire), NextPageToken: next}, err
+	return &appprotectv1.ListAppsResponse{Apps: wire.Each(apps, appToWire), NextPageToken: next}, err
 }
 
 // DeleteApp forgets an app.

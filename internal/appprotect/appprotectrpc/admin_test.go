@@ -17,6 +17,7 @@ import (
 	"ringfence/internal/appprotect"
 	"ringfence/internal/apprules"
 	"ringfence/internal/device"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -145,21 +146,21 @@ func TestPages(t *testing.T) {
 	listings := map[string]func(token string) (page, error){
 		"policies": func(token string) (page, error) {
 			r, err := server.ListAppPolicies(t.Context(), &appprotectv1.ListAppPoliciesRequest{PageSize: 2, PageToken: token})
-			return page{each(r.GetPolicies(), (*appprotectv1.AppPolicy).GetName), r.GetNextPageToken()}, err
+			return page{wire.Each(r.GetPolicies(), (*appprotectv1.AppPolicy).GetName), r.GetNextPageToken()}, err
 		},
 		"apps": func(token string) (page, error) {
 			r, err := server.ListApps(t.Context(), &appprotectv1.ListAppsRequest{PageSize: 2, PageToken: token})
-			return page{each(r.GetApps(), (*appprotectv1.App).GetPackage), r.GetNextPageToken()}, err
+			return page{wire.Each(r.GetApps(), (*appprotectv1.App).GetPackage), r.GetNextPageToken()}, err
 		},
 		"registrations": func(token string) (page, error) {
 			r, err := server.ListRegistrations(t.Context(), &appprotectv1.ListRegistrationsRequest{PageSize: 2, PageToken: token})
-			return page{each(r.GetRegistrations(), func(r *appprotectv1.Registration) string {
+			return page{wire.Each(r.GetRegistrations(), func(r *appprotectv1.Registration) string {
 				return strings.TrimPrefix(r.GetId(), "registration-")
 			}), r.GetNextPageToken()}, err
 		},
 		"registrations of maria": func(token string) (page, error) {
 			r, err := server.ListRegistrations(t.Context(), &appprotectv1.ListRegistrationsRequest{PageSize: 2, PageToken: token, User: "maria"})
-			return page{each(r.GetRegistrations(), func(r *appprotectv1.Registration) string {
+			return page{wire.Each(r.GetRegistrations(), func(r *appprotectv1.Registration) string {
 				return strings.TrimPrefix(r.GetId(), "registration-")
 			}), r.GetNextPageToken()}, err
 		},

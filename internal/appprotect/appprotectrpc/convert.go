@@ -3,12 +3,12 @@ package appprotectrpc
 import (
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/apprules"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -22,43 +22,13 @@ func word[D ~uint8, W ~int32](w W) D {
 	return D(w)
 }
 
-// each converts a list; an empty one becomes nil.
-func each[A, B any](list []A, convert func(A) B) []B {
-	if len(list) == 0 {
-		return nil
-	}
-	converted := make([]B, len(list))
-	for i, item := range list {
-		converted[i] = convert(item)
-	}
-	return converted
-}
-
-// timeToWire leaves the zero time out.
-func timeToWire(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
-
 // timeFromWire gives the zero time for none. A time that is none is Invalid.
 func timeFromWire(t *timestamppb.Timestamp, field string) (time.Time, error) {
-	if t == nil {
-		return time.Time{}, nil
-	}
-	if t.CheckValid() != nil {
+	at, ok := wire.FromTime(t)
+	if !ok {
 		return time.Time{}, fault.InvalidField(field, "is not a time")
 	}
-	return t.AsTime(), nil
-}
-
-// spanToWire leaves out what never comes.
-func spanToWire(d time.Duration) *durationpb.Duration {
-	if d <= 0 {
-		return nil
-	}
-	return durationpb.New(d)
+	return at, nil
 }
 
 func registrationFromWire(id string) (device.ID, error) {
@@ -72,11 +42,11 @@ func registrationFromWire(id string) (device.ID, error) {
 func verdictToWire(v apprules.Verdict) *appprotectv1.Verdict {
 	return &appprotectv1.Verdict{
 		Standing:    appprotectv1.Standing(v.Standing),
-		Findings:    each(v.Findings, findingToWire),
-		EvaluatedAt: timeToWire(v.EvaluatedAt),
-		EvidenceAt:  timeToWire(v.EvidenceAt),
-		Since:       timeToWire(v.Since),
-		ChangesAt:   timeToWire(v.ChangesAt),
+		Findings:    wire.Each(v.Findings, findingToWire),
+		EvaluatedAt: wire.Time(v.EvaluatedAt),
+		EvidenceAt:  wire.Time(v.EvidenceAt),
+		Since:       wire.Time(v.Since),
+		ChangesAt:   wire.Time(v.ChangesAt),
 	}
 }
 
@@ -93,7 +63,7 @@ func findingToWire(f apprules.Finding) *appprotectv1.Finding {
 		Actual:             f.Actual,
 		Action:             standingOfAction[f.Action],
 		EvidenceAgeSeconds: uint64(max(0, f.EvidenceAge) / time.Second),
-		Since:              timeToWire(f.Since),
+		Since:              wire.Time(f.Since),
 		RemedyKey:          f.RemedyKey,
 		Remedy:             f.Remedy,
 		Link:               f.Link,

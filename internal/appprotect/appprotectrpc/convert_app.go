@@ -7,6 +7,7 @@ import (
 	"ringfence/internal/appprotect"
 	"ringfence/internal/apprules"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -91,10 +92,10 @@ func mergeFromWire(name string) (merge apprules.ItemMerge, ok bool) {
 func appToWire(a appprotect.KnownApp) *appprotectv1.App {
 	spec := &appprotectv1.AppSpec{Title: a.Title, SignerSha256: a.SignerSHA256, Groups: a.Groups}
 	if a.Schema != nil {
-		spec.Schema = each(a.Schema.Items, itemToWire)
+		spec.Schema = wire.Each(a.Schema.Items, itemToWire)
 	}
 	return &appprotectv1.App{
-		Package: a.Package, Version: a.Version, Spec: spec, ChangedAt: timeToWire(a.ChangedAt), ChangedBy: a.ChangedBy,
+		Package: a.Package, Version: a.Version, Spec: spec, ChangedAt: wire.Time(a.ChangedAt), ChangedBy: a.ChangedBy,
 	}
 }
 
@@ -103,7 +104,7 @@ func itemToWire(i apprules.Item) *appprotectv1.ConfigItem {
 	w := &appprotectv1.ConfigItem{
 		Key: i.Key, Title: i.Title, Description: i.Description, Type: i.Kind.String(),
 		Minimum: i.Min, Maximum: i.Max, Choices: i.Choices, DefaultValues: i.Default, Hidden: i.Hidden,
-		Items: each(i.Items, itemToWire),
+		Items: wire.Each(i.Items, itemToWire),
 	}
 	if i.Merge != apprules.MergeSame && int(i.Merge) < len(itemMerges) {
 		w.Merge = itemMerges[i.Merge]

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"ringfence/internal/apprules"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -17,7 +18,7 @@ func effectiveToWire(e *apprules.Effective) *appprotectv1.EffectivePolicy {
 	return &appprotectv1.EffectivePolicy{
 		Revision: e.Revision(),
 		Governed: e.Governed(),
-		Settings: each(e.Settings.Keys(), func(key apprules.Key) *appprotectv1.Setting {
+		Settings: wire.Each(e.Settings.Keys(), func(key apprules.Key) *appprotectv1.Setting {
 			return &appprotectv1.Setting{Key: string(key), Values: plain[key]}
 		}),
 		Config: configurationToWire(e.Config),
@@ -37,7 +38,7 @@ func configurationToWire(c apprules.Config) *appprotectv1.AppConfiguration {
 }
 
 func sortedSettings[V any](m map[string]V, texts func(V) []string) []*appprotectv1.Setting {
-	return each(slices.Sorted(maps.Keys(m)), func(key string) *appprotectv1.Setting {
+	return wire.Each(slices.Sorted(maps.Keys(m)), func(key string) *appprotectv1.Setting {
 		return &appprotectv1.Setting{Key: key, Values: texts(m[key])}
 	})
 }

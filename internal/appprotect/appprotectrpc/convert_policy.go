@@ -10,13 +10,14 @@ import (
 	"ringfence/internal/appprotect"
 	"ringfence/internal/apprules"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
 func policyToWire(p appprotect.Policy) *appprotectv1.AppPolicy {
 	return &appprotectv1.AppPolicy{
 		Name: p.Name, Revision: p.Revision, Spec: specToWire(p.Spec),
-		CreatedAt: timeToWire(p.CreatedAt), RevisedAt: timeToWire(p.RevisedAt), RevisedBy: p.RevisedBy,
+		CreatedAt: wire.Time(p.CreatedAt), RevisedAt: wire.Time(p.RevisedAt), RevisedBy: p.RevisedBy,
 	}
 }
 
@@ -52,24 +53,24 @@ func specToWire(s appprotect.Spec) *appprotectv1.AppPolicySpec {
 
 func targetFromWire(t *appprotectv1.AppTarget) appprotect.Target {
 	return appprotect.Target{
-		Apps: each(t.GetApps(), func(a *appprotectv1.TargetApp) appprotect.TargetApp {
+		Apps: wire.Each(t.GetApps(), func(a *appprotectv1.TargetApp) appprotect.TargetApp {
 			return appprotect.TargetApp{Package: a.GetPackage(), SignerSHA256: slices.Clone(a.GetSignerSha256())}
 		}),
 		AppGroups: slices.Clone(t.GetAppGroups()),
 		Include:   audienceFromWire(t.GetInclude()),
 		Exclude:   audienceFromWire(t.GetExclude()),
-		Levels:    each(t.GetLevels(), word[apprules.Level]),
+		Levels:    wire.Each(t.GetLevels(), word[apprules.Level]),
 	}
 }
 
 func targetToWire(t appprotect.Target) *appprotectv1.AppTarget {
 	w := &appprotectv1.AppTarget{
-		Apps: each(t.Apps, func(a appprotect.TargetApp) *appprotectv1.TargetApp {
+		Apps: wire.Each(t.Apps, func(a appprotect.TargetApp) *appprotectv1.TargetApp {
 			return &appprotectv1.TargetApp{Package: a.Package, SignerSha256: a.SignerSHA256}
 		}),
 		AppGroups: t.AppGroups,
 		Include:   audienceToWire(t.Include),
-		Levels:    each(t.Levels, func(l apprules.Level) appprotectv1.Level { return appprotectv1.Level(l) }),
+		Levels:    wire.Each(t.Levels, func(l apprules.Level) appprotectv1.Level { return appprotectv1.Level(l) }),
 	}
 	if e := t.Exclude; e.Everyone || len(e.Users) > 0 || len(e.Groups) > 0 {
 		w.Exclude = audienceToWire(e)

@@ -34,6 +34,7 @@ func reportFromWire(w *appprotectv1.Report) (apprules.Report, error) {
 		PIN:             apprules.PINState{Set: w.GetPinSet(), Failures: w.GetPinFailures()},
 		PendingWipes:    slices.Clone(w.GetPendingWipes()),
 		DoneWipes:       slices.Clone(w.GetDoneWipes()),
+		UnsyncedChanges: w.GetUnsyncedChanges(),
 	}
 	r.RootChecked, r.RootSignals = signsFromWire(w.GetRootSignals())
 	for _, read := range []func(*appprotectv1.Report, *apprules.Report) error{readTimes, readVersions} {

@@ -38,6 +38,7 @@ func fullReport() *appprotectv1.Report {
 		AppScan: appprotectv1.AppScan_APP_SCAN_ON, Knox: appprotectv1.Attestation_ATTESTATION_UNSUPPORTED,
 		Defender: appprotectv1.ThreatLevel_THREAT_LEVEL_LOW, ThirdParty: appprotectv1.ThreatLevel_THREAT_LEVEL_HIGH,
 		PinSet: true, PinFailures: 2, PendingWipes: []string{"order-1"}, DoneWipes: []string{"order-2"},
+		UnsyncedChanges: 3,
 	}
 }
 
@@ -57,6 +58,7 @@ func TestReport(t *testing.T) {
 		AppScan: apprules.AppScanOn, Knox: apprules.AttestationUnsupported,
 		Defender: apprules.ThreatLow, ThirdParty: apprules.ThreatHigh,
 		PIN: apprules.PINState{Set: true, Failures: 2}, PendingWipes: []string{"order-1"}, DoneWipes: []string{"order-2"},
+		UnsyncedChanges: 3,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

@@ -10,6 +10,7 @@ import (
 	"ringfence/internal/bell"
 	"ringfence/internal/fault"
 	"ringfence/internal/identity"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -60,8 +61,8 @@ func (s *DeviceServer) BeginRegistration(ctx context.Context, r *appprotectv1.Be
 		return nil, err
 	}
 	return &appprotectv1.BeginRegistrationResponse{
-		Challenge: b.Challenge, ExpiresAt: timeToWire(b.ExpiresAt),
-		Issuers: each(b.Issuers, func(i appprotect.Issuer) *appprotectv1.Issuer {
+		Challenge: b.Challenge, ExpiresAt: wire.Time(b.ExpiresAt),
+		Issuers: wire.Each(b.Issuers, func(i appprotect.Issuer) *appprotectv1.Issuer {
 			return &appprotectv1.Issuer{Url: i.URL, ClientIds: i.ClientIDs}
 		}),
 	}, nil
@@ -81,7 +82,7 @@ func (s *DeviceServer) Register(ctx context.Context, r *appprotectv1.RegisterReq
 	}
 	return &appprotectv1.RegisterResponse{
 		RegistrationId: string(a.ID), Epoch: uint64(a.Epoch), User: a.User,
-		CertificateChain: a.Chain, TrustBundle: a.TrustBundle, RenewAfter: timeToWire(a.RenewAfter),
+		CertificateChain: a.Chain, TrustBundle: a.TrustBundle, RenewAfter: wire.Time(a.RenewAfter),
 	}, nil
 }
 
@@ -91,7 +92,7 @@ func (s *DeviceServer) Renew(ctx context.Context, r *appprotectv1.RenewRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &appprotectv1.RenewResponse{CertificateChain: g.Chain, RenewAfter: timeToWire(g.RenewAfter)}, nil
+	return &appprotectv1.RenewResponse{CertificateChain: g.Chain, RenewAfter: wire.Time(g.RenewAfter)}, nil
 }
 
 // CheckIn hears a report.
@@ -112,7 +113,7 @@ func (s *DeviceServer) CheckIn(ctx context.Context, r *appprotectv1.CheckInReque
 		OrdersWaiting:  a.OrdersWaiting,
 		NextCheckIn:    durationpb.New(a.NextCheckIn),
 		Lease:          &appprotectv1.SignedLease{SignedData: a.Lease},
-		ServerTime:     timeToWire(a.At),
+		ServerTime:     wire.Time(a.At),
 	}
 	if a.Changed {
 		answer.Policy = effectiveToWire(a.Policy)

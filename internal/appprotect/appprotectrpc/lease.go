@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/appprotect"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -51,8 +52,8 @@ func encodeLease(l appprotect.Lease) ([]byte, error) {
 		Number:         l.Number,
 		IssuedAt:       timestamppb.New(l.IssuedAt),
 		PolicyRevision: l.PolicyRevision,
-		BlockAfter:     spanToWire(l.BlockAfter),
-		WipeAfter:      spanToWire(l.WipeAfter),
+		BlockAfter:     wire.Span(l.BlockAfter),
+		WipeAfter:      wire.Span(l.WipeAfter),
 		Standing:       appprotectv1.Standing(l.Standing),
 	})
 }

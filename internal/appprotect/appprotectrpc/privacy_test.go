@@ -21,7 +21,7 @@ var said = map[string]string{
 	"RenewRequest":             "certificate_request",
 	"CheckInRequest":           "number report known_revision",
 	"Report": "observed_at applied_revision app_version sdk_version agent_version agent_update_waits os_version security_patch " +
-		"manufacturer model lock root_signals integrity app_scan knox defender third_party pin_set pin_failures pending_wipes done_wipes",
+		"manufacturer model lock root_signals integrity app_scan knox defender third_party pin_set pin_failures pending_wipes done_wipes unsynced_changes",
 	"RootSignals":      "rooted bootloader_unlocked rom_modified",
 	"IntegrityVerdict": "verdict evaluation at",
 	"WatchRequest":     "",

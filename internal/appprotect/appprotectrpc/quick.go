@@ -3,6 +3,7 @@ package appprotectrpc
 import (
 	"google.golang.org/protobuf/proto"
 
+	"ringfence/internal/apprules"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -34,7 +35,7 @@ func quickReport(r *appprotectv1.Report) bool {
 		}
 	}
 	return r.GetObservedAt() != nil && revisionOrNone(r.GetAppliedRevision()) && dateOrNone(r.GetSecurityPatch()) &&
-		len(r.GetPendingWipes()) == 0 && len(r.GetDoneWipes()) == 0 &&
+		len(r.GetPendingWipes()) == 0 && len(r.GetDoneWipes()) == 0 && r.GetUnsyncedChanges() <= apprules.MaxUnsynced &&
 		upTo(r.GetLock(), lastLock) && upTo(r.GetAppScan(), lastScan) && upTo(r.GetKnox(), lastAttestation) &&
 		upTo(r.GetDefender(), lastThreat) && upTo(r.GetThirdParty(), lastThreat) &&
 		upTo(r.GetIntegrity().GetVerdict(), lastIntegrity) && upTo(r.GetIntegrity().GetEvaluation(), lastEvaluation)

@@ -22,7 +22,7 @@ func usualCheckIn() *appprotectv1.CheckInRequest {
 			ObservedAt: when, AppliedRevision: strings.Repeat("0f", 32), AppVersion: "2.0", SdkVersion: "1.0", AgentVersion: "1.4",
 			AgentUpdateWaits: durationpb.New(0), OsVersion: "16", SecurityPatch: "2026-11-01", Manufacturer: "Google", Model: "Pixel 9",
 			Lock: 4, RootSignals: &appprotectv1.RootSignals{}, Integrity: &appprotectv1.IntegrityVerdict{Verdict: 3, Evaluation: 2, At: when},
-			AppScan: 1, Knox: 3, Defender: 1, ThirdParty: 2, PinSet: true, PinFailures: 1,
+			AppScan: 1, Knox: 3, Defender: 1, ThirdParty: 2, PinSet: true, PinFailures: 1, UnsyncedChanges: 4,
 		},
 	}
 }
@@ -31,7 +31,7 @@ func usualCheckIn() *appprotectv1.CheckInRequest {
 // the quick check, and then here; so must a value of an enum.
 func TestQuickKnowsEveryField(t *testing.T) {
 	want := map[string]int{
-		"CheckInRequest": 3, "Report": 21, "RootSignals": 3, "IntegrityVerdict": 3,
+		"CheckInRequest": 3, "Report": 22, "RootSignals": 3, "IntegrityVerdict": 3,
 		"DeviceLock": int(lastLock) + 1, "Integrity": int(lastIntegrity) + 1, "IntegrityEvaluation": int(lastEvaluation) + 1,
 		"AppScan": int(lastScan) + 1, "Attestation": int(lastAttestation) + 1, "ThreatLevel": int(lastThreat) + 1,
 	}
@@ -98,7 +98,7 @@ func oddScalar(t *rapid.T, f protoreflect.FieldDescriptor) protoreflect.Value {
 	case protoreflect.Uint64Kind:
 		return protoreflect.ValueOfUint64(rapid.SampledFrom([]uint64{0, 1, 1 << 63}).Draw(t, "number"))
 	default:
-		return protoreflect.ValueOfUint32(rapid.SampledFrom([]uint32{0, 1, 1 << 31}).Draw(t, "number"))
+		return protoreflect.ValueOfUint32(rapid.SampledFrom([]uint32{0, 1, 1_000_000, 1_000_001, 1 << 31}).Draw(t, "number"))
 	}
 }
 

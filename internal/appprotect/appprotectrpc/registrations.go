@@ -12,6 +12,7 @@ import (
 	"ringfence/internal/apprules"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 )
 
@@ -64,7 +65,7 @@ func (s *AdminServer) ListRegistrations(ctx context.Context, r *appprotectv1.Lis
 		},
 	}
 	list, next, err := l.page(ctx, r)
-	return &appprotectv1.ListRegistrationsResponse{Registrations: each(list, standingToWire), NextPageToken: next}, err
+	return &appprotectv1.ListRegistrationsResponse{Registrations: wire.Each(list, standingToWire), NextPageToken: next}, err
 }
 
 // placeFromText reads a place in the listing of registrations; "" is its start.
@@ -113,7 +114,7 @@ func standingToWire(s appprotect.Standing) *appprotectv1.Registration {
 		Id: string(r.ID), Epoch: uint64(r.Epoch), State: appprotectv1.RegistrationState_REGISTRATION_STATE_ACTIVE,
 		User: r.Person.Name, Package: r.Package, SignerSha256: r.SignerSHA256, DeviceTag: r.Tag,
 		Level: appprotectv1.Level(r.Level), AppVersion: r.AppVersion, SdkVersion: r.SDKVersion,
-		RegisteredAt: timeToWire(r.RegisteredAt), LastCheckIn: timeToWire(s.State.HeardAt),
+		RegisteredAt: wire.Time(r.RegisteredAt), LastCheckIn: wire.Time(s.State.HeardAt),
 		IntendedRevision: s.State.Intended, Standing: appprotectv1.Standing(s.State.Verdict.Standing),
 	}
 	if report := s.State.Report; report != nil {
@@ -130,7 +131,7 @@ func standingToWire(s appprotect.Standing) *appprotectv1.Registration {
 }
 
 func endToWire(w *appprotectv1.Registration, e appprotect.End) {
-	w.State, w.EndedAt = appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED, timeToWire(e.At)
+	w.State, w.EndedAt = appprotectv1.RegistrationState_REGISTRATION_STATE_ENDED, wire.Time(e.At)
 	w.EndedWhy = strings.ReplaceAll(string(e.Why), "-", " ")
 	if e.Detail != "" {
 		w.EndedWhy += ": " + e.Detail
@@ -144,10 +145,10 @@ func explanationToWire(e appprotect.Explanation) *appprotectv1.Explanation {
 	return &appprotectv1.Explanation{
 		Policy:   effectiveToWire(e.Effective),
 		Policies: e.Policies,
-		Sources: each(e.Sources, func(s appprotect.Source) *appprotectv1.SettingSource {
+		Sources: wire.Each(e.Sources, func(s appprotect.Source) *appprotectv1.SettingSource {
 			return &appprotectv1.SettingSource{Key: string(s.Key), Policies: s.Policies}
 		}),
-		Conflicts: each(e.Conflicts, func(c appprotect.Conflict) *appprotectv1.ConfigConflict {
+		Conflicts: wire.Each(e.Conflicts, func(c appprotect.Conflict) *appprotectv1.ConfigConflict {
 			return &appprotectv1.ConfigConflict{Key: c.Key, Policies: c.Policies, Detail: c.Detail}
 		}),
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ringfence/internal/apprules"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 )
 
 // exact is up to where every whole number is a number of the wire.
@@ -74,7 +75,7 @@ func wholeNumber(n float64, field string) (int64, error) {
 func valueFromTexts(texts []string, list bool) *structpb.Value {
 	if list || len(texts) != 1 {
 		return structpb.NewListValue(&structpb.ListValue{
-			Values: each(texts, structpb.NewStringValue),
+			Values: wire.Each(texts, structpb.NewStringValue),
 		})
 	}
 	text := texts[0]

@@ -17,8 +17,8 @@ func (s *Store) Size(ctx context.Context) (uint64, error) {
 	return logSize(s.db.Read(ctx))
 }
 
-// Following gives the entries after a sequence whose action is one of actions,
-// oldest first, at most most of them; and the sequence up to which they are all
+// Following gives the entries after a sequence whose action is one of actions, or
+// with nil actions every one, oldest first, at most most of them; and the sequence up to which they are all
 // there are, from where to go on. That sequence is below after only where the
 // record is shorter than that. What is given stays as it is: entries become
 // visible in the order of their sequences, none between two others later.
@@ -32,8 +32,11 @@ func (s *Store) Following(ctx context.Context, after uint64, actions []string, m
 	}
 	upTo := after + min(size-after, followWindow)
 	var rows []row
-	err = s.db.Read(ctx).Where("sequence > ? AND sequence <= ? AND action IN ?", int64(after), int64(upTo), actions).
-		Order("sequence").Limit(most).Find(&rows).Error
+	q := s.db.Read(ctx).Where("sequence > ? AND sequence <= ?", int64(after), int64(upTo))
+	if actions != nil {
+		q = q.Where("action IN ?", actions)
+	}
+	err = q.Order("sequence").Limit(most).Find(&rows).Error
 	if err != nil {
 		return nil, 0, sqldb.Fault(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/page"
+	"ringfence/internal/wire"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
@@ -57,7 +58,7 @@ func (s *AdminServer) ListPolicies(ctx context.Context, r *compliancev1.ListPoli
 		policies = policies[:size]
 		answer.NextPageToken = page.Encode(policies[size-1].Name, "policies")
 	}
-	answer.Policies = each(policies, policyToWire)
+	answer.Policies = wire.Each(policies, policyToWire)
 	return answer, nil
 }
 
@@ -87,7 +88,7 @@ func (s *AdminServer) GetDeviceCompliance(ctx context.Context, r *compliancev1.G
 	}
 	if i.Report != nil {
 		answer.AppliedRevision = i.Report.AppliedRevision
-		answer.Results = each(i.Report.Results, resultToWire)
+		answer.Results = wire.Each(i.Report.Results, resultToWire)
 		answer.Posture = postureToWire(i.Report.Posture)
 	}
 	return answer, nil
@@ -108,9 +109,9 @@ func (s *AdminServer) ListDeviceStandings(ctx context.Context, r *compliancev1.L
 		return nil, err
 	}
 	return &compliancev1.ListDeviceStandingsResponse{
-		Standings: each(standings, func(d compliance.DeviceStanding) *compliancev1.DeviceStanding {
+		Standings: wire.Each(standings, func(d compliance.DeviceStanding) *compliancev1.DeviceStanding {
 			return &compliancev1.DeviceStanding{
-				DeviceId: string(d.Device), Standing: compliancev1.Standing(d.Standing), Since: timeToWire(d.Since),
+				DeviceId: string(d.Device), Standing: compliancev1.Standing(d.Standing), Since: wire.Time(d.Since),
 			}
 		}),
 	}, nil
@@ -139,7 +140,7 @@ func (s *AdminServer) ListCertificates(ctx context.Context, r *compliancev1.List
 		list = list[:size]
 		answer.NextPageToken = page.Encode(strconv.FormatUint(list[size-1].Sequence, 10), "certificates", string(id))
 	}
-	answer.Certificates = each(list, certificateToWire)
+	answer.Certificates = wire.Each(list, certificateToWire)
 	return answer, nil
 }
 

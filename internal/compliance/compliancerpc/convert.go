@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"ringfence/internal/compliance"
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
+	"ringfence/internal/wire"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
@@ -19,35 +18,6 @@ func word[D ~uint8, W ~int32](w W) D {
 		return 0
 	}
 	return D(w)
-}
-
-// each converts a list; an empty one becomes nil.
-func each[A, B any](list []A, convert func(A) B) []B {
-	if len(list) == 0 {
-		return nil
-	}
-	converted := make([]B, len(list))
-	for i, item := range list {
-		converted[i] = convert(item)
-	}
-	return converted
-}
-
-// timeToWire leaves the zero time out.
-func timeToWire(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
-
-// timeFromWire gives the zero time for none, and false for a time that the
-// wire's type cannot mean.
-func timeFromWire(t *timestamppb.Timestamp) (time.Time, bool) {
-	if t == nil {
-		return time.Time{}, true
-	}
-	return t.AsTime(), t.CheckValid() == nil
 }
 
 // notATime complains about a time of a report.
@@ -66,11 +36,11 @@ func deviceFromWire(s string) (device.ID, error) {
 func verdictToWire(v compliance.Verdict) *compliancev1.Verdict {
 	return &compliancev1.Verdict{
 		Standing:    compliancev1.Standing(v.Standing),
-		Findings:    each(v.Findings, findingToWire),
-		EvaluatedAt: timeToWire(v.EvaluatedAt),
-		EvidenceAt:  timeToWire(v.EvidenceAt),
-		Since:       timeToWire(v.Since),
-		ChangesAt:   timeToWire(v.ChangesAt),
+		Findings:    wire.Each(v.Findings, findingToWire),
+		EvaluatedAt: wire.Time(v.EvaluatedAt),
+		EvidenceAt:  wire.Time(v.EvidenceAt),
+		Since:       wire.Time(v.Since),
+		ChangesAt:   wire.Time(v.ChangesAt),
 	}
 }
 
@@ -80,9 +50,9 @@ func findingToWire(f compliance.Finding) *compliancev1.Finding {
 		Expected:           f.Expected,
 		Actual:             f.Actual,
 		EvidenceAgeSeconds: uint64(max(0, f.EvidenceAge) / time.Second),
-		Since:              timeToWire(f.Since),
+		Since:              wire.Time(f.Since),
 		Remedy:             f.Remedy,
-		GraceUntil:         timeToWire(f.GraceUntil),
+		GraceUntil:         wire.Time(f.GraceUntil),
 	}
 }
 
@@ -93,11 +63,11 @@ func certificateToWire(c compliance.Certificate) *compliancev1.Certificate {
 		Epoch:     uint64(c.Key.Epoch),
 		Alias:     c.Key.Alias,
 		Subject:   c.Subject,
-		NotBefore: timeToWire(c.NotBefore),
-		NotAfter:  timeToWire(c.NotAfter),
+		NotBefore: wire.Time(c.NotBefore),
+		NotAfter:  wire.Time(c.NotAfter),
 	}
 	if c.Revocation != nil {
-		w.RevokedAt, w.RevocationReason = timeToWire(c.Revocation.At), c.Revocation.Reason
+		w.RevokedAt, w.RevocationReason = wire.Time(c.Revocation.At), c.Revocation.Reason
 	}
 	return w
 }

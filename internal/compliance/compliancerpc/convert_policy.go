@@ -4,49 +4,50 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"ringfence/internal/compliance"
+	"ringfence/internal/wire"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
 func policyToWire(p compliance.Policy) *compliancev1.Policy {
 	return &compliancev1.Policy{
 		Name: p.Name, Revision: p.Revision, Spec: specToWire(p.Spec),
-		CreatedAt: timeToWire(p.CreatedAt), RevisedAt: timeToWire(p.RevisedAt), RevisedBy: p.RevisedBy,
+		CreatedAt: wire.Time(p.CreatedAt), RevisedAt: wire.Time(p.RevisedAt), RevisedBy: p.RevisedBy,
 	}
 }
 
 func specFromWire(s *compliancev1.PolicySpec) compliance.Spec {
 	return compliance.Spec{
 		Description:  s.GetDescription(),
-		Pins:         each(s.GetPins(), pinFromWire),
-		TrustedRoots: each(s.GetTrustedRoots(), rootFromWire),
-		Certificates: each(s.GetClientCertificates(), profileFromWire),
-		VPNs:         each(s.GetVpns(), vpnFromWire),
-		Assignments:  each(s.GetAssignments(), assignmentFromWire),
+		Pins:         wire.Each(s.GetPins(), pinFromWire),
+		TrustedRoots: wire.Each(s.GetTrustedRoots(), rootFromWire),
+		Certificates: wire.Each(s.GetClientCertificates(), profileFromWire),
+		VPNs:         wire.Each(s.GetVpns(), vpnFromWire),
+		Assignments:  wire.Each(s.GetAssignments(), assignmentFromWire),
 	}
 }
 
 func specToWire(s compliance.Spec) *compliancev1.PolicySpec {
 	return &compliancev1.PolicySpec{
 		Description:        s.Description,
-		Pins:               each(s.Pins, pinToWire),
-		TrustedRoots:       each(s.TrustedRoots, rootToWire),
-		ClientCertificates: each(s.Certificates, profileToWire),
-		Vpns:               each(s.VPNs, vpnToWire),
-		Assignments:        each(s.Assignments, assignmentToWire),
+		Pins:               wire.Each(s.Pins, pinToWire),
+		TrustedRoots:       wire.Each(s.TrustedRoots, rootToWire),
+		ClientCertificates: wire.Each(s.Certificates, profileToWire),
+		Vpns:               wire.Each(s.VPNs, vpnToWire),
+		Assignments:        wire.Each(s.Assignments, assignmentToWire),
 	}
 }
 
 func manifestToWire(m *compliance.Manifest) *compliancev1.Manifest {
 	return &compliancev1.Manifest{
-		Pins:               each(m.Pins, pinToWire),
-		TrustedRoots:       each(m.TrustedRoots, rootToWire),
-		ClientCertificates: each(m.Certificates, profileToWire),
-		Vpns:               each(m.VPNs, vpnToWire),
-		Conflicts: each(m.Conflicts, func(c compliance.Conflict) *compliancev1.Conflict {
+		Pins:               wire.Each(m.Pins, pinToWire),
+		TrustedRoots:       wire.Each(m.TrustedRoots, rootToWire),
+		ClientCertificates: wire.Each(m.Certificates, profileToWire),
+		Vpns:               wire.Each(m.VPNs, vpnToWire),
+		Conflicts: wire.Each(m.Conflicts, func(c compliance.Conflict) *compliancev1.Conflict {
 			return &compliancev1.Conflict{Setting: c.Setting, Policies: c.Policies, Detail: c.Detail}
 		}),
 		Lease: leaseToWire(m.Lease),
-		RevokedKeys: each(m.RevokedKeys, func(k compliance.RevokedKey) *compliancev1.RevokedKey {
+		RevokedKeys: wire.Each(m.RevokedKeys, func(k compliance.RevokedKey) *compliancev1.RevokedKey {
 			return &compliancev1.RevokedKey{Alias: k.Alias, KeySha256: k.SHA256}
 		}),
 	}
@@ -108,7 +109,7 @@ func profileFromWire(c *compliancev1.ClientCertificateProfile) compliance.Certif
 		SANURIs:                 c.GetSanUris(),
 		KeyType:                 word[compliance.KeyType](c.GetKeyType()),
 		ValidityDays:            c.GetValidityDays(),
-		ExtendedKeyUsages:       each(c.GetExtendedKeyUsages(), word[compliance.ExtendedKeyUsage]),
+		ExtendedKeyUsages:       wire.Each(c.GetExtendedKeyUsages(), word[compliance.ExtendedKeyUsage]),
 		RenewalThresholdPercent: c.GetRenewalThresholdPercent(),
 	}
 }
@@ -123,7 +124,7 @@ func profileToWire(c compliance.CertificateProfile) *compliancev1.ClientCertific
 		SanUris:           c.SANURIs,
 		KeyType:           compliancev1.KeyType(c.KeyType),
 		ValidityDays:      c.ValidityDays,
-		ExtendedKeyUsages: each(c.ExtendedKeyUsages, func(u compliance.ExtendedKeyUsage) compliancev1.ExtendedKeyUsage {
+		ExtendedKeyUsages: wire.Each(c.ExtendedKeyUsages, func(u compliance.ExtendedKeyUsage) compliancev1.ExtendedKeyUsage {
 			return compliancev1.ExtendedKeyUsage(u)
 		}),
 		RenewalThresholdPercent: c.RenewalThresholdPercent,
@@ -134,7 +135,7 @@ func vpnFromWire(v *compliancev1.VpnRule) compliance.VPNRule {
 	return compliance.VPNRule{
 		Name:            v.GetName(),
 		ProviderPackage: v.GetProviderPackage(),
-		Servers: each(v.GetServers(), func(s *compliancev1.VpnServer) compliance.VPNServer {
+		Servers: wire.Each(v.GetServers(), func(s *compliancev1.VpnServer) compliance.VPNServer {
 			return compliance.VPNServer{Address: s.GetAddress(), Description: s.GetDescription()}
 		}),
 		CertificateAlias: v.GetCertificateAlias(),
@@ -150,7 +151,7 @@ func vpnToWire(v compliance.VPNRule) *compliancev1.VpnRule {
 	return &compliancev1.VpnRule{
 		Name:            v.Name,
 		ProviderPackage: v.ProviderPackage,
-		Servers: each(v.Servers, func(s compliance.VPNServer) *compliancev1.VpnServer {
+		Servers: wire.Each(v.Servers, func(s compliance.VPNServer) *compliancev1.VpnServer {
 			return &compliancev1.VpnServer{Address: s.Address, Description: s.Description}
 		}),
 		CertificateAlias: v.CertificateAlias,

@@ -2,13 +2,14 @@ package compliancerpc
 
 import (
 	"ringfence/internal/compliance"
+	"ringfence/internal/wire"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
 // reportFromWire shares no list with the request. Errors are Invalid: a time
 // that is none.
 func reportFromWire(r *compliancev1.CheckInRequest) (compliance.Report, error) {
-	observed, ok := timeFromWire(r.GetObservedAt())
+	observed, ok := wire.FromTime(r.GetObservedAt())
 	if !ok {
 		return compliance.Report{}, notATime("observed_at")
 	}
@@ -17,7 +18,7 @@ func reportFromWire(r *compliancev1.CheckInRequest) (compliance.Report, error) {
 		ObservedAt:      observed,
 		Posture:         posture,
 		AppliedRevision: r.GetAppliedRevision(),
-		Results:         each(r.GetResults(), resultFromWire),
+		Results:         wire.Each(r.GetResults(), resultFromWire),
 	}, err
 }
 
@@ -25,16 +26,16 @@ func postureFromWire(p *compliancev1.Posture) (compliance.Posture, error) {
 	posture := compliance.Posture{
 		OSVersion:          p.GetOsVersion(),
 		SecurityPatchLevel: p.GetSecurityPatchLevel(),
-		TrustedRootSHA256:  each(p.GetTrustedRootSha256(), func(s string) string { return s }),
-		VPNs: each(p.GetVpns(), func(v *compliancev1.VpnState) compliance.VPNState {
+		TrustedRootSHA256:  wire.Each(p.GetTrustedRootSha256(), func(s string) string { return s }),
+		VPNs: wire.Each(p.GetVpns(), func(v *compliancev1.VpnState) compliance.VPNState {
 			return compliance.VPNState{Name: v.GetName(), AlwaysOn: v.GetAlwaysOn(), Lockdown: v.GetLockdown()}
 		}),
-		WorkApps: each(p.GetWorkApps(), func(a *compliancev1.WorkApp) compliance.WorkApp {
+		WorkApps: wire.Each(p.GetWorkApps(), func(a *compliancev1.WorkApp) compliance.WorkApp {
 			return compliance.WorkApp{Package: a.GetPackage(), Version: a.GetVersion(), UnsyncedChanges: a.GetUnsyncedChanges()}
 		}),
 	}
 	for i, l := range p.GetLocks() {
-		changed, ok := timeFromWire(l.GetChangedAt())
+		changed, ok := wire.FromTime(l.GetChangedAt())
 		if !ok {
 			return compliance.Posture{}, notATime("posture.locks[%d].changed_at", i)
 		}
@@ -48,7 +49,7 @@ func postureFromWire(p *compliancev1.Posture) (compliance.Posture, error) {
 		})
 	}
 	for i, c := range p.GetClientCertificates() {
-		notAfter, ok := timeFromWire(c.GetNotAfter())
+		notAfter, ok := wire.FromTime(c.GetNotAfter())
 		if !ok {
 			return compliance.Posture{}, notATime("posture.client_certificates[%d].not_after", i)
 		}
@@ -63,24 +64,24 @@ func postureToWire(p compliance.Posture) *compliancev1.Posture {
 	return &compliancev1.Posture{
 		OsVersion:          p.OSVersion,
 		SecurityPatchLevel: p.SecurityPatchLevel,
-		Locks: each(p.Locks, func(l compliance.LockState) *compliancev1.LockState {
+		Locks: wire.Each(p.Locks, func(l compliance.LockState) *compliancev1.LockState {
 			return &compliancev1.LockState{
 				Scope:      compliancev1.PinScope(l.Scope),
 				Set:        l.Set,
 				Quality:    compliancev1.PinQuality(l.Quality),
 				Complexity: compliancev1.PinComplexity(l.Complexity),
 				Length:     l.Length,
-				ChangedAt:  timeToWire(l.ChangedAt),
+				ChangedAt:  wire.Time(l.ChangedAt),
 			}
 		}),
-		ClientCertificates: each(p.Certificates, func(c compliance.InstalledCertificate) *compliancev1.InstalledCertificate {
-			return &compliancev1.InstalledCertificate{Alias: c.Alias, Serial: c.Serial, NotAfter: timeToWire(c.NotAfter)}
+		ClientCertificates: wire.Each(p.Certificates, func(c compliance.InstalledCertificate) *compliancev1.InstalledCertificate {
+			return &compliancev1.InstalledCertificate{Alias: c.Alias, Serial: c.Serial, NotAfter: wire.Time(c.NotAfter)}
 		}),
 		TrustedRootSha256: p.TrustedRootSHA256,
-		Vpns: each(p.VPNs, func(v compliance.VPNState) *compliancev1.VpnState {
+		Vpns: wire.Each(p.VPNs, func(v compliance.VPNState) *compliancev1.VpnState {
 			return &compliancev1.VpnState{Name: v.Name, AlwaysOn: v.AlwaysOn, Lockdown: v.Lockdown}
 		}),
-		WorkApps: each(p.WorkApps, func(a compliance.WorkApp) *compliancev1.WorkApp {
+		WorkApps: wire.Each(p.WorkApps, func(a compliance.WorkApp) *compliancev1.WorkApp {
 			return &compliancev1.WorkApp{Package: a.Package, Version: a.Version, UnsyncedChanges: a.UnsyncedChanges}
 		}),
 	}

@@ -9,6 +9,7 @@ import (
 	"ringfence/internal/bell"
 	"ringfence/internal/compliance"
 	"ringfence/internal/identity"
+	"ringfence/internal/wire"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 )
 
@@ -64,8 +65,8 @@ func (s *DeviceServer) CheckIn(ctx context.Context, r *compliancev1.CheckInReque
 	return &compliancev1.CheckInResponse{
 		Verdict:          verdictToWire(answer.Verdict),
 		ManifestRevision: answer.Revision,
-		NextCheckIn:      timeToWire(answer.NextCheckIn),
-		ServerTime:       timeToWire(answer.At),
+		NextCheckIn:      wire.Time(answer.NextCheckIn),
+		ServerTime:       wire.Time(answer.At),
 	}, nil
 }
 

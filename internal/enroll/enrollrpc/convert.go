@@ -1,13 +1,10 @@
 package enrollrpc
 
 import (
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"ringfence/internal/device"
 	"ringfence/internal/enroll"
 	"ringfence/internal/page"
+	"ringfence/internal/wire"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
 
@@ -40,29 +37,12 @@ type words[W ~int32, D ~string] map[W]D
 func (w words[W, D]) fromWire(v W) D { return w[v] }
 
 func (w words[W, D]) toWire(d D) W {
-	for wire, word := range w {
+	for value, word := range w {
 		if word == d {
-			return wire
+			return value
 		}
 	}
 	return 0
-}
-
-// timeToWire leaves the zero time out.
-func timeToWire(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
-
-// each converts every item.
-func each[D, W any](items []D, convert func(D) W) []W {
-	out := make([]W, len(items))
-	for i, item := range items {
-		out[i] = convert(item)
-	}
-	return out
 }
 
 func joinFromWire(r *enrollv1.JoinRequest) enroll.JoinRequest {
@@ -76,7 +56,7 @@ func joinFromWire(r *enrollv1.JoinRequest) enroll.JoinRequest {
 func joinToWire(a enroll.Admission) *enrollv1.JoinResponse {
 	return &enrollv1.JoinResponse{
 		DeviceId: string(a.Device), Epoch: uint64(a.Epoch),
-		CertificateChain: a.Chain, TrustBundle: a.TrustBundle, RenewAfter: timeToWire(a.RenewAfter),
+		CertificateChain: a.Chain, TrustBundle: a.TrustBundle, RenewAfter: wire.Time(a.RenewAfter),
 		Ownership: ownerships.toWire(a.Ownership), Mode: modes.toWire(a.Mode),
 	}
 }
@@ -94,7 +74,7 @@ func tokenToWire(t enroll.Token) *enrollv1.Token {
 		Id: t.ID, Description: t.Description,
 		Ownership: ownerships.toWire(t.Ownership), Mode: modes.toWire(t.Mode), Group: t.Group, User: t.User,
 		MaxUses: t.MaxUses, Uses: t.Uses, CreatedBy: t.CreatedBy,
-		CreatedAt: timeToWire(t.CreatedAt), ExpiresAt: timeToWire(t.ExpiresAt), RevokedAt: timeToWire(t.RevokedAt),
+		CreatedAt: wire.Time(t.CreatedAt), ExpiresAt: wire.Time(t.ExpiresAt), RevokedAt: wire.Time(t.RevokedAt),
 	}
 }
 
@@ -113,9 +93,9 @@ func deviceToWire(d enroll.Device) *enrollv1.Device {
 		Id: string(d.ID), Epoch: uint64(d.Epoch), State: states.toWire(d.State),
 		Ownership: ownerships.toWire(d.Ownership), Mode: modes.toWire(d.Mode), Platform: platforms.toWire(d.Platform),
 		Model: d.Model, OsVersion: d.OSVersion, Group: d.Group, User: d.User, TokenId: d.TokenID,
-		EnrolledAt: timeToWire(d.EnrolledAt), EndedAt: timeToWire(d.EndedAt), LastSeenAt: timeToWire(d.LastSeenAt),
+		EnrolledAt: wire.Time(d.EnrolledAt), EndedAt: wire.Time(d.EndedAt), LastSeenAt: wire.Time(d.LastSeenAt),
 		CertificateSerial:    d.Certificate.Serial,
-		CertificateExpiresAt: timeToWire(d.Certificate.ExpiresAt),
-		DeletedAt:            timeToWire(d.DeletedAt), DeletedBy: d.DeletedBy, PurgedAt: timeToWire(d.PurgedAt),
+		CertificateExpiresAt: wire.Time(d.Certificate.ExpiresAt),
+		DeletedAt:            wire.Time(d.DeletedAt), DeletedBy: d.DeletedBy, PurgedAt: wire.Time(d.PurgedAt),
 	}
 }

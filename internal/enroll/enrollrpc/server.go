@@ -11,6 +11,7 @@ import (
 	"ringfence/internal/enroll"
 	"ringfence/internal/identity"
 	"ringfence/internal/page"
+	"ringfence/internal/wire"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 )
 
@@ -39,7 +40,7 @@ func (s *DeviceServer) Renew(ctx context.Context, r *enrollv1.RenewRequest) (*en
 		return nil, err
 	}
 	return &enrollv1.RenewResponse{
-		CertificateChain: g.Chain, TrustBundle: g.TrustBundle, RenewAfter: timeToWire(g.RenewAfter),
+		CertificateChain: g.Chain, TrustBundle: g.TrustBundle, RenewAfter: wire.Time(g.RenewAfter),
 	}, nil
 }
 
@@ -92,7 +93,7 @@ func (s *AdminServer) ListTokens(ctx context.Context, r *enrollv1.ListTokensRequ
 		return nil, err
 	}
 	return &enrollv1.ListTokensResponse{
-		Tokens: each(tokens, tokenToWire), NextPageToken: page.Encode(next.String(), listing...),
+		Tokens: wire.Each(tokens, tokenToWire), NextPageToken: page.Encode(next.String(), listing...),
 	}, nil
 }
 
@@ -129,7 +130,7 @@ func (s *AdminServer) ListDevices(ctx context.Context, r *enrollv1.ListDevicesRe
 		return nil, err
 	}
 	return &enrollv1.ListDevicesResponse{
-		Devices: each(devices, deviceToWire), NextPageToken: page.Encode(next.String(), listing...),
+		Devices: wire.Each(devices, deviceToWire), NextPageToken: page.Encode(next.String(), listing...),
 	}, nil
 }
 

@@ -2,13 +2,13 @@ package wiperpc
 
 import (
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/device"
 	"ringfence/internal/fault"
 	"ringfence/internal/wipe"
+	"ringfence/internal/wire"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -92,7 +92,7 @@ func fromOrder(o wipe.Order, b wipe.Breaker) (*wipev1.Order, error) {
 		LastRefusal:  o.Refusal,
 
 		RequestId: string(o.Request), Source: wireSources[o.Source], Group: o.Group,
-		HeldUntil: fromTime(o.HeldUntil), Paused: paused(o, b), Lease: fromLease(o.Lease),
+		HeldUntil: wire.Time(o.HeldUntil), Paused: paused(o, b), Lease: fromLease(o.Lease),
 		WholeDevice: fromWhole(o.Scope), Package: o.App,
 	}
 	if w.WholeDevice != nil {
@@ -106,14 +106,6 @@ func fromOrder(o wipe.Order, b wipe.Breaker) (*wipev1.Order, error) {
 // paused reports whether the breaker keeps the order from its device.
 func paused(o wipe.Order, b wipe.Breaker) bool {
 	return b.Open() && (o.State == wipe.Pending || o.State == wipe.Delivered) && o.Scope.Kind() != wipe.Lock
-}
-
-// fromTime gives nil for a time that is not there.
-func fromTime(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }
 
 var wireConfirmations = map[wipe.Confirmation]wipev1.Confirmation{

@@ -7,6 +7,7 @@ import (
 
 	"ringfence/internal/fault"
 	"ringfence/internal/wipe"
+	"ringfence/internal/wire"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -15,15 +16,7 @@ func fromLease(l *wipe.Lease) *wipev1.Lease {
 	if l == nil {
 		return nil
 	}
-	return &wipev1.Lease{Number: l.Number, LockAfter: fromSpan(l.Lock), WipeAfter: fromSpan(l.Wipe)}
-}
-
-// fromSpan gives nil for 0, which means never.
-func fromSpan(d time.Duration) *durationpb.Duration {
-	if d == 0 {
-		return nil
-	}
-	return durationpb.New(d)
+	return &wipev1.Lease{Number: l.Number, LockAfter: wire.Span(l.Lock), WipeAfter: wire.Span(l.Wipe)}
 }
 
 // toSpan gives 0 for an absent duration.
@@ -84,7 +77,7 @@ func fromGovernance(g wipe.Governance) *wipev1.GetGovernanceResponse {
 	r := &wipev1.GetGovernanceResponse{
 		Limits: fromLimits(g.Limits), Approvers: count(g.Approvers),
 		Breaker: &wipev1.Breaker{
-			Open: g.Breaker.Open(), Since: fromTime(g.Breaker.Since), Why: g.Breaker.Why,
+			Open: g.Breaker.Open(), Since: wire.Time(g.Breaker.Since), Why: g.Breaker.Why,
 			Recent: g.Recent, OpensAbove: count(g.OpensAbove), Paused: count(g.Paused),
 		},
 	}
@@ -107,11 +100,9 @@ func toGroupLease(r *wipev1.SetLeaseRequest) (*wipe.GroupLease, error) {
 }
 
 func fromGroupLeases(leases []wipe.GroupLease) []*wipev1.GroupLease {
-	wire := make([]*wipev1.GroupLease, 0, len(leases))
-	for _, l := range leases {
-		wire = append(wire, &wipev1.GroupLease{Group: l.Group, Lease: fromLease(&l.Lease), SetAt: fromTime(l.SetAt), SetBy: l.SetBy})
-	}
-	return wire
+	return wire.Each(leases, func(l wipe.GroupLease) *wipev1.GroupLease {
+		return &wipev1.GroupLease{Group: l.Group, Lease: fromLease(&l.Lease), SetAt: wire.Time(l.SetAt), SetBy: l.SetBy}
+	})
 }
 
 var wireStandings = map[wipe.LeaseStanding]wipev1.LeaseStanding{
@@ -123,8 +114,8 @@ var wireStandings = map[wipe.LeaseStanding]wipev1.LeaseStanding{
 
 func fromLeaseStatus(s wipe.LeaseStatus) *wipev1.GetLeaseStatusResponse {
 	r := &wipev1.GetLeaseStatusResponse{
-		Standing: wireStandings[s.Standing], LastContact: fromTime(s.LastContact),
-		LocksAt: fromTime(s.LocksAt), WipesAt: fromTime(s.WipesAt),
+		Standing: wireStandings[s.Standing], LastContact: wire.Time(s.LastContact),
+		LocksAt: wire.Time(s.LocksAt), WipesAt: wire.Time(s.WipesAt),
 	}
 	if s.Holder != nil {
 		r.Held, r.OrderId = fromLease(&s.Holder.Lease), string(s.Holder.Order)

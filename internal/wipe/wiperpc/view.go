@@ -9,6 +9,7 @@ import (
 
 	"ringfence/internal/fault"
 	"ringfence/internal/wipe"
+	"ringfence/internal/wire"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -35,8 +36,8 @@ func toWord[D ~string, W ~int32](words map[D]W, w W, field string) (D, error) {
 	if w == 0 {
 		return "", nil
 	}
-	for word, wire := range words {
-		if wire == w {
+	for word, value := range words {
+		if value == w {
 			return word, nil
 		}
 	}
@@ -55,24 +56,24 @@ func (v view) orders(ctx context.Context, orders ...wipe.Order) ([]*wipev1.Order
 	if err != nil {
 		return nil, err
 	}
-	wire := make([]*wipev1.Order, 0, len(orders))
+	shown := make([]*wipev1.Order, 0, len(orders))
 	for _, o := range orders {
 		w, err := fromOrder(o, b)
 		if err != nil {
 			return nil, err
 		}
-		wire = append(wire, w)
+		shown = append(shown, w)
 	}
-	return wire, nil
+	return shown, nil
 }
 
 // order shows one.
 func (v view) order(ctx context.Context, o wipe.Order) (*wipev1.Order, error) {
-	wire, err := v.orders(ctx, o)
+	shown, err := v.orders(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return wire[0], nil
+	return shown[0], nil
 }
 
 // paused reports whether the breaker holds any of the orders now.
@@ -85,12 +86,12 @@ func (v view) paused(ctx context.Context, orders []wipe.Order) (bool, error) {
 }
 
 // made shows a request and what has just come of it.
-func (v view) made(ctx context.Context, r wipe.Request, orders []wipe.Order) (wire *wipev1.WipeRequest, held bool, err error) {
-	if wire, err = v.request(ctx, r); err != nil {
+func (v view) made(ctx context.Context, r wipe.Request, orders []wipe.Order) (shown *wipev1.WipeRequest, held bool, err error) {
+	if shown, err = v.request(ctx, r); err != nil {
 		return nil, false, err
 	}
 	held, err = v.paused(ctx, orders)
-	return wire, held, err
+	return shown, held, err
 }
 
 // request shows a request, and says what to do next with it.
@@ -107,10 +108,10 @@ func (v view) request(ctx context.Context, r wipe.Request) (*wipev1.WipeRequest,
 func fromRequest(r wipe.Request) (*wipev1.WipeRequest, error) {
 	w := &wipev1.WipeRequest{
 		Id: string(r.ID), Kind: wireRequestKinds[r.Kind], State: wireRequestStates[r.State],
-		Reason: r.Reason, CreatedBy: r.By.Actor, CreatedAt: timestamppb.New(r.CreatedAt), ExpiresAt: fromTime(r.ExpiresAt),
-		DecidedBy: r.Decided.By, DecidedAt: fromTime(r.Decided.At), Decision: r.Decided.Words,
+		Reason: r.Reason, CreatedBy: r.By.Actor, CreatedAt: timestamppb.New(r.CreatedAt), ExpiresAt: wire.Time(r.ExpiresAt),
+		DecidedBy: r.Decided.By, DecidedAt: wire.Time(r.Decided.At), Decision: r.Decided.Words,
 		Summary: r.Summary(), Needs: r.Needs, Devices: count(len(r.Devices)), PlanDigest: r.Plan, Outcome: r.Outcome,
-		HeldUntil: fromTime(r.HeldUntil), User: r.User, LiftedAt: fromTime(r.LiftedAt),
+		HeldUntil: wire.Time(r.HeldUntil), User: r.User, LiftedAt: wire.Time(r.LiftedAt),
 	}
 	if k := r.Scope.Kind(); k == "" || k == wipe.WholeDevice {
 		return w, nil
@@ -121,11 +122,9 @@ func fromRequest(r wipe.Request) (*wipev1.WipeRequest, error) {
 }
 
 func fromEnrollments(devices []wipe.Enrollment) []*wipev1.RequestedDevice {
-	wire := make([]*wipev1.RequestedDevice, 0, len(devices))
-	for _, d := range devices {
-		wire = append(wire, &wipev1.RequestedDevice{DeviceId: string(d.Device), Epoch: uint64(d.Epoch)})
-	}
-	return wire
+	return wire.Each(devices, func(d wipe.Enrollment) *wipev1.RequestedDevice {
+		return &wipev1.RequestedDevice{DeviceId: string(d.Device), Epoch: uint64(d.Epoch)}
+	})
 }
 
 // maxLines bounds what is said of one device among thousands.
@@ -150,7 +149,7 @@ func fromPlanOfOne(p wipe.Preview) (*wipev1.PlanWipeResponse, error) {
 func fromPlanned(p wipe.Planned) *wipev1.PlannedDevice {
 	w := &wipev1.PlannedDevice{
 		DeviceId: string(p.Facts.ID), Epoch: uint64(p.Facts.Epoch), User: p.Facts.User, Group: p.Facts.Group,
-		Ownership: string(p.Facts.Ownership), Mode: string(p.Facts.Mode), Package: p.Facts.App, LastContact: fromTime(p.Facts.LastContact),
+		Ownership: string(p.Facts.Ownership), Mode: string(p.Facts.Mode), Package: p.Facts.App, LastContact: wire.Time(p.Facts.LastContact),
 	}
 	if p.Excluded != nil {
 		w.Excluded = p.Excluded.Error()

@@ -1073,10 +1073,14 @@ type Report struct {
 	// Wrong PINs since the last right one.
 	PinFailures uint32 `protobuf:"varint,19,opt,name=pin_failures,json=pinFailures,proto3" json:"pin_failures,omitempty"`
 	// Orders the app knows of and has not done, and those it has.
-	PendingWipes  []string `protobuf:"bytes,20,rep,name=pending_wipes,json=pendingWipes,proto3" json:"pending_wipes,omitempty"`
-	DoneWipes     []string `protobuf:"bytes,21,rep,name=done_wipes,json=doneWipes,proto3" json:"done_wipes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PendingWipes []string `protobuf:"bytes,20,rep,name=pending_wipes,json=pendingWipes,proto3" json:"pending_wipes,omitempty"`
+	DoneWipes    []string `protobuf:"bytes,21,rep,name=done_wipes,json=doneWipes,proto3" json:"done_wipes,omitempty"`
+	// Changes of work data that the app's own server does not have yet: what a wipe
+	// would lose. A count only, and never what was changed; an app with more than a
+	// million says a million. 0 where there are none, or where the app does not say.
+	UnsyncedChanges uint32 `protobuf:"varint,22,opt,name=unsynced_changes,json=unsyncedChanges,proto3" json:"unsynced_changes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
@@ -1254,6 +1258,13 @@ func (x *Report) GetDoneWipes() []string {
 		return x.DoneWipes
 	}
 	return nil
+}
+
+func (x *Report) GetUnsyncedChanges() uint32 {
+	if x != nil {
+		return x.UnsyncedChanges
+	}
+	return 0
 }
 
 // RootSignals are signs that the phone's own guards are off.
@@ -2566,7 +2577,7 @@ const file_mdm_appprotect_v1_app_proto_rawDesc = "" +
 	"\rRenewResponse\x12+\n" +
 	"\x11certificate_chain\x18\x01 \x03(\fR\x10certificateChain\x12;\n" +
 	"\vrenew_after\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"renewAfter\"\xb7\t\n" +
+	"renewAfter\"\xed\t\n" +
 	"\x06Report\x12C\n" +
 	"\vobserved_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"observedAt\x12C\n" +
@@ -2595,7 +2606,8 @@ const file_mdm_appprotect_v1_app_proto_rawDesc = "" +
 	"\fpin_failures\x18\x13 \x01(\rR\vpinFailures\x12D\n" +
 	"\rpending_wipes\x18\x14 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x10 \"\x15r\x132\x11^[a-z0-9-]{8,64}$R\fpendingWipes\x12>\n" +
 	"\n" +
-	"done_wipes\x18\x15 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x10 \"\x15r\x132\x11^[a-z0-9-]{8,64}$R\tdoneWipes\"y\n" +
+	"done_wipes\x18\x15 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x10 \"\x15r\x132\x11^[a-z0-9-]{8,64}$R\tdoneWipes\x124\n" +
+	"\x10unsynced_changes\x18\x16 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x0funsyncedChanges\"y\n" +
 	"\vRootSignals\x12\x16\n" +
 	"\x06rooted\x18\x01 \x01(\bR\x06rooted\x12/\n" +
 	"\x13bootloader_unlocked\x18\x02 \x01(\bR\x12bootloaderUnlocked\x12!\n" +

@@ -1,0 +1,58 @@
+package main
+
+import (
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"ringfence/internal/access/accessrpc"
+	"ringfence/internal/identity"
+	"ringfence/internal/rpc"
+	accessv1 "ringfence/proto/mdm/access/v1"
+	oauthv1 "ringfence/proto/mdm/oauth/v1"
+)
+
+// accessAdminRules says who may call what of conditional access on the admin
+// listener. Who enters is of the whole installation: no group of devices has a
+// part in it.
+func accessAdminRules() rpc.Rules {
+	const view, manage = identity.View, identity.Manage
+	rules := rpc.Rules{
+		accessv1.AccessAdminService_ApplyAccessPolicy_FullMethodName:  everywhere(manage),
+		accessv1.AccessAdminService_GetAccessPolicy_FullMethodName:    admins(view),
+		accessv1.AccessAdminService_ListAccessPolicies_FullMethodName: admins(view),
+		accessv1.AccessAdminService_DeleteAccessPolicy_FullMethodName: everywhere(manage),
+		accessv1.AccessAdminService_ApplyLocation_FullMethodName:      everywhere(manage),
+		accessv1.AccessAdminService_GetLocation_FullMethodName:        admins(view),
+		accessv1.AccessAdminService_ListLocations_FullMethodName:      admins(view),
+		accessv1.AccessAdminService_DeleteLocation_FullMethodName:     everywhere(manage),
+		accessv1.AccessAdminService_ReportAccess_FullMethodName:       everywhere(view),
+
+		oauthv1.OAuthAdminService_CreateClient_FullMethodName:     everywhere(manage),
+		oauthv1.OAuthAdminService_ListClients_FullMethodName:      everywhere(view),
+		oauthv1.OAuthAdminService_RevokeClient_FullMethodName:     everywhere(manage),
+		oauthv1.OAuthAdminService_ListSigningKeys_FullMethodName:  everywhere(view),
+		oauthv1.OAuthAdminService_RotateSigningKey_FullMethodName: everywhere(manage),
+	}
+	for name, rule := range askRules() {
+		rules[name] = rule
+	}
+	return rules
+}
+
+// askRules says who may ask who may enter.
+func askRules() rpc.Rules {
+	ask := everywhere(identity.Ask)
+	decide := ask
+	decide.Quick = accessrpc.QuickDecide
+	return rpc.Rules{
+		accessv1.AccessService_Decide_FullMethodName:         decide,
+		accessv1.AccessService_WatchDecisions_FullMethodName: ask,
+		accessv1.AccessService_WhatIf_FullMethodName:         everywhere(identity.View),
+	}
+}
+
+// gatewayRules says who may call what on the listener for gateways.
+func gatewayRules() rpc.Rules {
+	rules := askRules()
+	rules[authv3.Authorization_Check_FullMethodName] = everywhere(identity.Ask)
+	return rules
+}
