@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"internal/egress":       {"internal/fault"},
 	"internal/oauth":        {"internal/audit", "internal/fault", "internal/identity", "internal/webkeys"},
 	"internal/transmit":     {"internal/audit", "internal/device", "internal/fault", "internal/identity", "internal/webhook"},
-	"internal/transmit/ssf": {"internal/audit", "internal/device", "internal/fault", "internal/oauth", "internal/transmit"},
+	"internal/transmit/ssf": {"internal/audit", "internal/device", "internal/fault", "internal/identity", "internal/oauth", "internal/transmit"},
 	"internal/webhook":      nil,
 	"internal/webkeys":      {"internal/audit", "internal/fault"},
 	// What every slice's messages hold; a slice's root and its store know no wire.

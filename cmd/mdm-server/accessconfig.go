@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -40,6 +41,8 @@ type accessConfig struct {
 	// callbackRoots are whom receivers' certificates must come from; nil means the
 	// system's. Tests have their own.
 	callbackRoots *x509.CertPool
+	// makeKey makes signing keys; nil makes new ones. Tests have no time for that.
+	makeKey func(webkeys.Algorithm) (crypto.Signer, error)
 }
 
 func (c *accessConfig) flags(f *pflag.FlagSet) {

@@ -79,7 +79,7 @@ func (p *parts) deciders() error {
 	b := new(bell.Bell)
 	p.access = doors{
 		rules: rules, bell: b, sealers: sealers,
-		keys: webkeys.New(webkeys.Config{Store: webkeysdb.New(p.db), Sealer: sealers[sealKeys], Now: p.now}),
+		keys: webkeys.New(webkeys.Config{Store: webkeysdb.New(p.db), Sealer: sealers[sealKeys], Now: p.now, Generate: p.config.Access.makeKey}),
 		deciding: access.New(access.Config{
 			Policies: store, Samples: store, History: store,
 			Directory: directoryForAccess{p.directory},
@@ -196,7 +196,7 @@ var errNoDoors = fault.New(fault.Refused, "NO_DOORS",
 type assertionIssuer struct{ p *parts }
 
 func (i assertionIssuer) Issue(ctx context.Context, c identity.Caller, certSHA256 [32]byte, audience string) (access.Assertion, error) {
-	if i.p.config.Access.BaseURL == "" && i.p.config.Access.Listen == off {
+	if !i.p.published() {
 		return access.Assertion{}, errNoDoors
 	}
 	return i.p.access.assertions.Issue(ctx, c, certSHA256, audience)
@@ -231,8 +231,29 @@ func (p *parts) accessServer() *accessrpc.Server {
 
 // keepDoors does the chores of conditional access that are done now and then.
 func (p *parts) keepDoors(ctx context.Context) {
-	p.note(ctx, "rotate signing keys", p.access.keys.Sweep(ctx))
+	if p.published() {
+		p.note(ctx, "rotate signing keys", p.access.keys.Sweep(ctx))
+	}
 	p.note(ctx, "forget old sign-ins", p.access.deciding.Sweep(ctx))
+	p.note(ctx, "forget dead letters", p.access.streams.Sweep(ctx))
+}
+
+// published reports whether there is an address at which keys are published:
+// without one there is nothing to sign.
+func (p *parts) published() bool { return p.config.Access.BaseURL != "" || p.config.Access.Listen != off }
+
+// clientsForAdmin ends, with a client, the streams that it had.
+type clientsForAdmin struct {
+	*oauth.Service
+	streams *transmit.Service
+}
+
+func (c clientsForAdmin) RevokeClient(ctx context.Context, id string) (oauth.Client, error) {
+	client, err := c.Service.RevokeClient(ctx, id)
+	if err != nil {
+		return client, err
+	}
+	return client, c.streams.ClientRevoked(ctx, id)
 }
 
 // follow runs what follows the record until ctx ends.

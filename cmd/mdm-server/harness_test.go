@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ringfence/internal/ctlconfig"
+	"ringfence/internal/webkeys/webkeystest"
 	appprotectv1 "ringfence/proto/mdm/appprotect/v1"
 	auditv1 "ringfence/proto/mdm/audit/v1"
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
@@ -75,6 +76,7 @@ func (i *installation) config() Config {
 	cfg.Limits.AdminPerSecond, cfg.Limits.AdminBurst = 100000, 100000
 	cfg.LogLevel = "debug"
 	cfg.now = i.clock.now
+	cfg.Access.makeKey = webkeystest.Generator()
 	if i.tune != nil {
 		i.tune(&cfg)
 	}

@@ -280,7 +280,7 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	auditv1.RegisterAuditServiceServer(server, auditrpc.New(p.record, p.heads))
 	accessv1.RegisterAccessServiceServer(server, p.accessServer())
 	accessv1.RegisterAccessAdminServiceServer(server, accessrpc.NewAdminServer(p.access.deciding))
-	oauthrpc.New(p.access.clients).Register(server)
+	oauthrpc.New(clientsForAdmin{p.access.clients, p.access.streams}).Register(server)
 	//transmitv1.RegisterTransmitAdminServiceServer(server, transmitrpc.New(p.access.streams))
 	return server, rpc.CheckRules(adminRules(), server)
 }
