@@ -240,7 +240,9 @@ func (p *parts) keepDoors(ctx context.Context) {
 
 // published reports whether there is an address at which keys are published:
 // without one there is nothing to sign.
-func (p *parts) published() bool { return p.config.Access.BaseURL != "" || p.config.Access.Listen != off }
+func (p *parts) published() bool {
+	return p.config.Access.BaseURL != "" || p.config.Access.Listen != off
+}
 
 // clientsForAdmin ends, with a client, the streams that it had.
 type clientsForAdmin struct {

@@ -159,7 +159,7 @@ func (d *Door) checkSupplied(g *given, st *transmit.Stream) {
 	if at == nil || or(at.text("method"), "") != methodPoll {
 		return
 	}
-	if url := at.text("endpoint_url"); url != nil && *url != d.pollURL(st.ID) {
+	if endpoint := at.text("endpoint_url"); endpoint != nil && *endpoint != d.pollURL(st.ID) {
 		at.complain("endpoint_url", "is not as the transmitter has it")
 	}
 }

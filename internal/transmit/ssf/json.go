@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -123,8 +124,18 @@ type given struct {
 
 func (g *given) complain(name, problem string) {
 	if *g.err == nil {
-		*g.err = bad("%s%s: %s", g.at, name, problem)
+		*g.err = bad("%s%s: %s", g.at, short(name), problem)
 	}
+}
+
+// short is a member's name as it is shown: where it is the client's own, it has
+// no end.
+func short(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	return strings.ToValidUTF8(name[:most], "") + "..."
 }
 
 // member gives a member of a type, and false where it is missing or another's.
@@ -203,5 +214,5 @@ func (g *given) object(name string) *given {
 	if !ok {
 		return nil
 	}
-	return &given{o: o, at: g.at + name + ".", err: g.err}
+	return &given{o: o, at: g.at + short(name) + ".", err: g.err}
 }
