@@ -16,7 +16,7 @@ build: ## build the three programs into bin/, static and stripped
 	@mkdir -p $(OUT)
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(OUT)/ $(BINARIES:%=./cmd/%)
 
-demo: build ## enrol a phone, give it policy, judge it, take the work side back
+demo: build ## three stories: an enrolled phone, one that nobody enrols, a door
 	go run ./internal/demo
 
 test: ## every test, on SQLite and PostgreSQL, with -race (TESTFLAGS, PACKAGES)

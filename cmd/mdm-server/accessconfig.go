@@ -64,9 +64,11 @@ func (c *accessConfig) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--access-tls-cert: needs --access-tls-key, and the other way round"))
 	}
-	if _, err := webkeys.ParseAlgorithm(c.Algorithm); err != nil {
+	algorithm, err := webkeys.ParseAlgorithm(c.Algorithm)
+	if err != nil {
 		errs = append(errs, fmt.Errorf("--access-algorithm: %w", err))
 	}
+	c.Algorithm = string(algorithm)
 	if _, err := egress.New(egress.Config{AllowPrivate: c.CallbackAllow}); err != nil {
 		errs = append(errs, fmt.Errorf("--access-callback-allow: %w", err))
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"ringfence/internal/webkeys"
 )
 
 // Config is every knob of the server. The zero value is not usable: start from
@@ -104,7 +106,7 @@ func defaultConfig() Config {
 		AuditHeadEvery:     10 * time.Second,
 		Notices:            noticeConfig{Every: 5 * time.Second},
 		Accounts:           accountConfig{SCIMListen: off},
-		Access:             accessConfig{GatewayListen: off, Listen: off},
+		Access:             accessConfig{GatewayListen: off, Listen: off, Algorithm: string(webkeys.RS256)},
 		DrainTimeout:       15 * time.Second,
 		LogFormat:          "json",
 		LogLevel:           "info",

@@ -16,6 +16,7 @@ import (
 	"ringfence/internal/access/forwardauth"
 	"ringfence/internal/oauth"
 	"ringfence/internal/pki"
+	"ringfence/internal/transmit/ssf"
 )
 
 // doorHandler is what answers over HTTPS: forward-auth, AuthZEN, shared signals,
@@ -37,12 +38,21 @@ func (p *parts) doorHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	signals, err := ssf.New(ssf.Config{
+		Service: a.streams, Require: a.clients.Require, Issuer: a.issuer, JWKSURI: a.issuer + oauth.JWKSPath, Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle(oauth.TokenPath, a.clients.Token())
 	mux.Handle(oauth.MetadataPath, a.clients.Metadata())
 	mux.Handle(oauth.JWKSPath, a.clients.JWKS())
 	mux.Handle(authzen.MetadataPath, points.Metadata())
 	mux.Handle("/access/v1/", a.askers(points.API()))
+	mux.Handle(ssf.MetadataPath, signals.Metadata())
+	mux.Handle(ssf.ResourcePath, signals.Resource())
+	mux.Handle(ssf.Prefix, signals.Handler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, forwardauth.CheckPath) {
 			forward.ServeHTTP(w, r) // not by way of the mux, which would tidy a person's path

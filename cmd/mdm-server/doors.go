@@ -168,10 +168,7 @@ func (s streamSigner) Sign(ctx context.Context, alg, typ string, claims any) (st
 
 // gateway says which gateway shows the certificate of an HTTPS connection.
 func (p *parts) gateway(r *http.Request) (identity.Caller, error) {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return identity.Caller{}, errNoGateway
-	}
-	verified, err := p.authority.VerifyClient([][]byte{r.TLS.PeerCertificates[0].Raw}, p.now(), pki.Admin)
+	verified, err := p.authority.VerifyConnection(r.TLS, p.now(), pki.Admin)
 	if err != nil {
 		return identity.Caller{}, errNoGateway
 	}
@@ -263,9 +260,15 @@ func (p *parts) follow(ctx context.Context, run func(func())) error {
 	if err := p.access.fanout.Begin(ctx); err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
+	if p.published() { // whoever verifies may look before anything is signed
+		if err := p.access.keys.Sweep(ctx); err != nil {
+			return fmt.Errorf("signing keys: %w", err)
+		}
+	}
 	grew, _ := p.recordBell.Subscribe(recordGrew)
 	f := feed{
-		record: p.record, size: p.record.Size, bell: p.access.bell, remember: p.access.deciding.Remember, note: p.note,
+		record: p.record, size: p.record.Size, bell: p.access.bell,
+		remember: p.access.deciding.Remember, forget: p.access.deciding.Forget, note: p.note,
 	}
 	a := alarm{compliance: p.compliance, now: p.now, note: p.note}
 	for _, each := range []func(){

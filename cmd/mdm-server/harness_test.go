@@ -211,6 +211,7 @@ type admin struct {
 	company    wipev1.CompanyDeviceAdminServiceClient
 	apps       appprotectv1.AppAdminServiceClient
 	audit      auditv1.AuditServiceClient
+	doorClients
 }
 
 func (s *server) admin(tb testing.TB) *admin {
@@ -229,6 +230,8 @@ func newAdmin(conn *grpc.ClientConn) *admin {
 		company:    wipev1.NewCompanyDeviceAdminServiceClient(conn),
 		apps:       appprotectv1.NewAppAdminServiceClient(conn),
 		audit:      auditv1.NewAuditServiceClient(conn),
+
+		doorClients: newDoorClients(conn),
 	}
 }
 

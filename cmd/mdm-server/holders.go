@@ -29,18 +29,17 @@ var errHolder = fault.New(fault.Denied, "CERTIFICATE_NOT_OURS", "the certificate
 // a policy has a phone ask for. It must be issued by this installation, on
 // record, neither expired nor revoked, and of an epoch that lasts.
 func (p *parts) holderOf(ctx context.Context, der []byte) (holder, error) {
-	verified, err := p.authority.VerifyHolder(der, p.now())
+	held, err := p.authority.VerifyHolder(der, p.now())
 	if err != nil {
 		return holder{}, errHolder
 	}
-	serial := pki.FormatSerial(verified.Leaf.SerialNumber)
-	switch verified.Purpose {
+	switch held.Purpose {
 	case pki.Device:
-		return holding(p.enroll.Identify(ctx, serial))
+		return holding(p.enroll.Identify(ctx, held.Serial))
 	case pki.App:
-		return holding(p.apps.Identify(ctx, serial))
+		return holding(p.apps.Identify(ctx, held.Serial))
 	default:
-		return p.profileHolder(ctx, serial, der)
+		return p.profileHolder(ctx, held.Serial, der)
 	}
 }
 

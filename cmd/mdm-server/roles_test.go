@@ -28,6 +28,10 @@ func (s *server) appoint(tb testing.TB, as enroll.Appointment) *admin {
 	if err := s.parts.newAdministrator(tb.Context(), as, path, s.at); err != nil {
 		tb.Fatal(err)
 	}
+	if as.Role == identity.Gateway {
+		certificate := must[tls.Certificate](tb)(tls.LoadX509KeyPair(path, path))
+		return newAdmin(dial(tb, s.at.Admin, s.roots(tb), &certificate))
+	}
 	return s.adminFrom(tb, path)
 }
 
@@ -97,12 +101,12 @@ func TestRowsOfTheInstallation(t *testing.T) {
 // reads reports whether a method's name says that it changes nothing.
 func reads(method string) bool {
 	name := filepath.Base(method)
-	for _, prefix := range []string{"Get", "List", "Plan", "Export", "Explain"} {
+	for _, prefix := range []string{"Get", "List", "Plan", "Export", "Explain", "Report"} {
 		if len(name) > len(prefix) && name[:len(prefix)] == prefix {
 			return true
 		}
 	}
-	return false
+	return name == "WhatIf"
 }
 
 // TestScopedAdministrator: the devices of other groups do not exist.

@@ -8,6 +8,7 @@ import (
 	"ringfence/internal/rpc"
 	accessv1 "ringfence/proto/mdm/access/v1"
 	oauthv1 "ringfence/proto/mdm/oauth/v1"
+	transmitv1 "ringfence/proto/mdm/transmit/v1"
 )
 
 // accessAdminRules says who may call what of conditional access on the admin
@@ -31,6 +32,18 @@ func accessAdminRules() rpc.Rules {
 		oauthv1.OAuthAdminService_RevokeClient_FullMethodName:     everywhere(manage),
 		oauthv1.OAuthAdminService_ListSigningKeys_FullMethodName:  everywhere(view),
 		oauthv1.OAuthAdminService_RotateSigningKey_FullMethodName: everywhere(manage),
+	}
+	for name, verb := range map[string]identity.Verb{
+		transmitv1.TransmitAdminService_ListStreams_FullMethodName:          view,
+		transmitv1.TransmitAdminService_GetStream_FullMethodName:            view,
+		transmitv1.TransmitAdminService_SetStreamStatus_FullMethodName:      manage,
+		transmitv1.TransmitAdminService_VerifyStream_FullMethodName:         manage,
+		transmitv1.TransmitAdminService_DeleteStream_FullMethodName:         manage,
+		transmitv1.TransmitAdminService_ListDeadLetters_FullMethodName:      view,
+		transmitv1.TransmitAdminService_RedeliverDeadLetters_FullMethodName: manage,
+		transmitv1.TransmitAdminService_CreateWebhook_FullMethodName:        manage,
+	} {
+		rules[name] = everywhere(verb)
 	}
 	for name, rule := range askRules() {
 		rules[name] = rule

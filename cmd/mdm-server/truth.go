@@ -27,7 +27,8 @@ const recordGrew device.ID = "record"
 const everyTick = time.Second
 
 // feed rings the watchers of decisions for every entry of the record, and keeps
-// the history of facts.
+// the history of facts. Of a phone whose record was purged it forgets what it, or
+// a decision, has kept on the way there.
 type feed struct {
 	record interface {
 		Following(ctx context.Context, after uint64, actions []string, most int) ([]audit.Entry, uint64, error)
@@ -35,6 +36,7 @@ type feed struct {
 	size     func(ctx context.Context) (uint64, error)
 	bell     *bell.Bell
 	remember func(ctx context.Context, ids []device.ID) error
+	forget   func(ctx context.Context, id device.ID) error
 	note     func(ctx context.Context, chore string, err error)
 }
 
@@ -80,6 +82,11 @@ func (f *feed) catchUp(ctx context.Context, at uint64) uint64 {
 			f.bell.Ring(id)
 		}
 		f.note(ctx, "keep the history of facts", f.remember(ctx, ids))
+		for _, e := range entries {
+			if id, ok := strings.CutPrefix(e.Target, "device/"); ok && e.Action == "enroll.purge" {
+				f.note(ctx, "forget a phone", f.forget(ctx, device.ID(id)))
+			}
+		}
 		at = upTo
 	}
 	return at

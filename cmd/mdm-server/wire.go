@@ -36,6 +36,7 @@ import (
 	"ringfence/internal/rpc"
 	"ringfence/internal/signin"
 	"ringfence/internal/sqldb"
+	"ringfence/internal/transmit/transmitrpc"
 	"ringfence/internal/wipe"
 	"ringfence/internal/wipe/wipedb"
 	"ringfence/internal/wipe/wiperpc"
@@ -229,7 +230,7 @@ func (p *parts) ordersWait(ctx context.Context, id device.ID, epoch device.Epoch
 // phone once a record is deleted. Orders and receipts are no part of that: they
 // name a device, and stay.
 func (p *parts) forgetDevice(ctx context.Context, id device.ID, epoch device.Epoch) error {
-	return p.compliance.Forget(ctx, id, epoch)
+	return errors.Join(p.compliance.Forget(ctx, id, epoch), p.access.deciding.Forget(ctx, id))
 }
 
 func (p *parts) close() error { return p.db.Close() }
@@ -281,7 +282,7 @@ func (p *parts) adminServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	accessv1.RegisterAccessServiceServer(server, p.accessServer())
 	accessv1.RegisterAccessAdminServiceServer(server, accessrpc.NewAdminServer(p.access.deciding))
 	oauthrpc.New(clientsForAdmin{p.access.clients, p.access.streams}).Register(server)
-	//transmitv1.RegisterTransmitAdminServiceServer(server, transmitrpc.New(p.access.streams))
+	transmitrpc.New(p.access.streams).Register(server)
 	return server, rpc.CheckRules(adminRules(), server)
 }
 

@@ -23,6 +23,7 @@ import (
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	oauthv1 "ringfence/proto/mdm/oauth/v1"
+	transmitv1 "ringfence/proto/mdm/transmit/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -42,6 +43,7 @@ type client struct {
 	doors      accessv1.AccessServiceClient
 	access     accessv1.AccessAdminServiceClient
 	oauth      oauthv1.OAuthAdminServiceClient
+	transmit   transmitv1.TransmitAdminServiceClient
 
 	context    ctlconfig.Context
 	connection *grpc.ClientConn
@@ -81,6 +83,7 @@ func (a *app) connect() (*client, error) {
 		doors:      accessv1.NewAccessServiceClient(connection),
 		access:     accessv1.NewAccessAdminServiceClient(connection),
 		oauth:      oauthv1.NewOAuthAdminServiceClient(connection),
+		transmit:   transmitv1.NewTransmitAdminServiceClient(connection),
 		context:    x,
 		connection: connection,
 	}, nil

@@ -36,6 +36,7 @@ import (
 	compliancev1 "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
 	oauthv1 "ringfence/proto/mdm/oauth/v1"
+	transmitv1 "ringfence/proto/mdm/transmit/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -56,6 +57,7 @@ type fake struct {
 	shelf
 	gate
 	porter
+	sender
 
 	mu           sync.Mutex
 	devices      []*enrollv1.Device
@@ -172,6 +174,7 @@ func serve(t *testing.T) *bench {
 	accessv1.RegisterAccessServiceServer(server, f)
 	accessv1.RegisterAccessAdminServiceServer(server, f)
 	oauthv1.RegisterOAuthAdminServiceServer(server, f)
+	transmitv1.RegisterTransmitAdminServiceServer(server, f)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

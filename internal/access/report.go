@@ -2,8 +2,11 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
+
+	"ringfence/internal/fault"
 )
 
 // ReportRequest says what a report is to be about.
@@ -123,6 +126,17 @@ type trial struct {
 	examples int
 }
 
+// onlyReport sees that what is to be promoted is not on already: it would seem to
+// change nothing, whatever it does.
+func onlyReport(policies []Policy, names []string) error {
+	for i, name := range names {
+		if slices.ContainsFunc(policies, func(p Policy) bool { return p.Name == name && p.Spec.State == On }) {
+			return fault.InvalidField(fmt.Sprintf("promote[%d]", i), "policy %q is on, and does more than report", name)
+		}
+	}
+	return nil
+}
+
 func (s *Service) newReplay(stored Stored, r ReportRequest) (*replay, error) {
 	p := &replay{report: Report{Generation: stored.Generation}}
 	var err error
@@ -131,6 +145,9 @@ func (s *Service) newReplay(stored Stored, r ReportRequest) (*replay, error) {
 	}
 	on, err := promoted(stored.Policies, r.Promote)
 	if err != nil {
+		return nil, err
+	}
+	if err := onlyReport(stored.Policies, r.Promote); err != nil {
 		return nil, err
 	}
 	var together []Policy

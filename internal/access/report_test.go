@@ -104,8 +104,10 @@ func TestReport(t *testing.T) {
 	if got := short("", report.Together); got.Applied != 24 || got.Block != 8 || got.Prompt != 0 || report.Samples != 4 {
 		t.Errorf("some together: %+v of %d samples", got, report.Samples)
 	}
-	if _, err := s.Report(t.Context(), access.ReportRequest{Promote: []string{"off"}}); len(fieldsOf(err)) != 1 {
-		t.Errorf("promoted what is off: %v", err)
+	for _, name := range []string{"off", "mfa"} {
+		if _, err := s.Report(t.Context(), access.ReportRequest{Promote: []string{"away", name}}); len(fieldsOf(err)) != 1 || fieldsOf(err)[0].Name != "promote[1]" {
+			t.Errorf("promoted what does not report, %q: %v", name, err)
+		}
 	}
 	f.broken = true
 	if _, err := s.Report(t.Context(), access.ReportRequest{}); !errors.Is(err, errBroken) {

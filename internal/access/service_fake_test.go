@@ -235,6 +235,18 @@ func (f *fake) ForgetMoments(_ context.Context, before time.Time, limit int) (in
 	return n - len(f.moments), f.fails()
 }
 
+func (f *fake) ForgetSamplesOf(_ context.Context, id device.ID) error {
+	f.samples = slices.DeleteFunc(f.samples, func(s access.Sample) bool {
+		return s.Facts.Device != nil && s.Facts.Device.ID == id || s.Facts.Registration != nil && s.Facts.Registration.ID == id
+	})
+	return f.fails()
+}
+
+func (f *fake) ForgetMomentsOf(_ context.Context, id device.ID) error {
+	f.moments = slices.DeleteFunc(f.moments, func(m access.Moment) bool { return m.ID == id })
+	return f.fails()
+}
+
 func (f *fake) Person(_ context.Context, name string) (access.Person, error) {
 	if p, known := f.people[name]; known {
 		return p, f.fails()

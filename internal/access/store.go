@@ -103,6 +103,8 @@ type Samples interface {
 	// ForgetSamples forgets at most limit samples that were last seen before, and
 	// says how many.
 	ForgetSamples(ctx context.Context, before time.Time, limit int) (int, error)
+	// ForgetSamplesOf forgets all samples with a phone or a registration.
+	ForgetSamplesOf(ctx context.Context, id device.ID) error
 }
 
 // Moment is what was known of a phone or of a registration from a time on. Where
@@ -123,4 +125,6 @@ type History interface {
 	Moments(ctx context.Context, ids []device.ID, at time.Time) ([]Moment, error)
 	// ForgetMoments forgets at most limit moments of before, and says how many.
 	ForgetMoments(ctx context.Context, before time.Time, limit int) (int, error)
+	// ForgetMomentsOf forgets all moments of an id.
+	ForgetMomentsOf(ctx context.Context, id device.ID) error
 }

@@ -1,6 +1,8 @@
-// Command demo tells the story of Ringfence's main job with the real programs:
-// a phone joins, gets policy, is judged, and gives the work side back, while
-// nothing personal changes. It exits non-zero if any step did not hold.
+// Command demo tells three stories with the real programs. A phone joins, gets
+// policy, is judged, and gives the work side back, while nothing personal changes.
+// A phone that nobody enrols has a work account in an app, and loses that alone.
+// And a gateway lets a phone in for as long as it is fit. It exits non-zero if any
+// step did not hold.
 package main
 
 import (
@@ -36,6 +38,7 @@ func tell(ctx context.Context, args []string) (err error) {
 	s := &story{ctx: ctx, bin: bin, dir: dir, began: time.Now()}
 	defer func() {
 		s.stopAll()
+		s.doors.close()
 		if s.provider != nil {
 			_ = s.provider.Close()
 		}
@@ -47,6 +50,7 @@ func tell(ctx context.Context, args []string) (err error) {
 	for _, chapter := range []func() error{
 		s.startServer, s.enrollPhone, s.pushPolicy, s.judge, s.takeBack, s.aftermath,
 		s.unenrolled, s.addAccount, s.gates, s.guess, s.offline, s.takeAccount, s.abandoned,
+		s.openDoors, s.writeRules, s.newPhone, s.turnedAway, s.letInAgain, s.ownWord, s.lookAhead,
 	} {
 		if err := chapter(); err != nil {
 			return err
@@ -98,7 +102,7 @@ func (s *story) enrollPhone() error {
 		Secret string `json:"secret"`
 	}
 	if err := s.ctlJSON(&token, "create", "token", "--ownership", "personal", "--mode", "work-profile",
-		"--group", "sales", "--user", "maria@example.com", "--uses", "1", "--expires", "1h"); err != nil {
+		"--group", "sales", "--user", maria, "--uses", "1", "--expires", "1h"); err != nil {
 		return err
 	}
 	if token.Secret == "" {
@@ -132,7 +136,7 @@ func (s *story) pushPolicy() error {
 		"work.pin.set=true", "work.pin.length=8", "work.pin.quality=numeric-complex", "work.pin.complexity=high"); err != nil {
 		return err
 	}
-	if err := s.launch("phone", "mdm-agent", "run", "--phone", s.path("phone")); err != nil {
+	if err := s.launch(nil, "phone", "mdm-agent", "run", "--phone", s.path("phone")); err != nil {
 		return err
 	}
 	out, err := s.ctl("apply", "-f", "examples/policies/sales.yaml")

@@ -27,10 +27,14 @@ type story struct {
 	admin      string // address of the administrators' listener
 	credential string // the first administrator's mdmctl.yaml, who is an owner
 	bob        string // the mdmctl.yaml of an approver
-	deviceID   string
-	personal   sum // the personal side before anything happened
+	deviceID   string // the phone that the story is about
+	personal   sum    // the personal side before anything happened
 
 	running map[string]*process
+
+	// flags and env are what the server gets besides, from the third story on.
+	flags, env []string
+	doors      doors
 
 	provider *signintest.Provider // where the company's people sign in
 	own      sum                  // everything of Erin's on her own phone
@@ -63,7 +67,7 @@ func (s *story) quote(out string) {
 }
 
 // launch starts a program in the background, its output in a log file.
-func (s *story) launch(name, program string, args ...string) error {
+func (s *story) launch(env []string, name, program string, args ...string) error {
 	log, err := os.Create(s.path(name + ".log"))
 	if err != nil {
 		return err
@@ -74,6 +78,7 @@ func (s *story) launch(name, program string, args ...string) error {
 		log:  log.Name(),
 		done: make(chan struct{}),
 	}
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w (run make build first)", program, err)

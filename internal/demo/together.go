@@ -9,10 +9,12 @@ import (
 
 // serve starts mdm-server on the two addresses and learns them.
 func (s *story) serve(device, admin string) (err error) {
-	if err := s.launch("server", "mdm-server", "--data", s.path("server"),
+	if err := s.launch(s.env, "server", "mdm-server", append([]string{
+		"--data", s.path("server"),
 		"--device-listen", device, "--admin-listen", admin, "--ops-listen", "127.0.0.1:0",
-		"--oidc-issuer", s.provider.Issuer()+",client-id="+mailClient, "--oidc-allow-http-loopback",
-		"--check-in-interval", "30s"); err != nil {
+		"--oidc-issuer", s.provider.Issuer() + ",client-id=" + mailClient, "--oidc-allow-http-loopback",
+		"--check-in-interval", "30s",
+	}, s.flags...)...); err != nil {
 		return err
 	}
 	if s.device, err = s.await("server", "listening", "device"); err != nil {
@@ -22,9 +24,9 @@ func (s *story) serve(device, admin string) (err error) {
 	return err
 }
 
-// appointBob makes a second person on the server's host, which is the only place
-// where that can be done. With SQLite no server may run meanwhile.
-func (s *story) appointBob() error {
+// appoint makes a credential on the server's host, which is the only place where
+// that can be done. With SQLite no server may run meanwhile.
+func (s *story) appoint(name, role, file string) error {
 	p := s.running["server"]
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -33,13 +35,21 @@ func (s *story) appointBob() error {
 	if p.err != nil {
 		return fmt.Errorf("the server did not stop cleanly: %w", p.err)
 	}
-	s.bob = s.path("bob.yaml")
-	out, err := s.output(nil, "mdm-server", "admin", "create", "bob", "--role", "approver", "--out", s.bob,
+	out, err := s.output(nil, "mdm-server", "admin", "create", name, "--role", role, "--out", file,
 		"--data", s.path("server"), "--device-listen", s.device, "--admin-listen", s.admin)
 	if err != nil {
 		return err
 	}
 	s.quote(out)
+	return nil
+}
+
+// appointBob makes a second person.
+func (s *story) appointBob() error {
+	s.bob = s.path("bob.yaml")
+	if err := s.appoint("bob", "approver", s.bob); err != nil {
+		return err
+	}
 	s.say("no call over the network can do that: a stolen credential cannot appoint its own approver")
 	return s.serve(s.device, s.admin)
 }

@@ -97,7 +97,6 @@ func (s *Service) RevokeAdministrator(ctx context.Context, serial string) (Admin
 		return Administrator{}, err
 	}
 	e := audit.Of(ctx, "enroll.admin.revoke", "administrator/"+before.Name, "certificate "+serial)
-	a, err := s.c.Administrators.RevokeAdministrator(ctx, serial, s.clock(), e)
-	s.admins.forget(serial)
-	return a, err
+	defer s.admins.change(serial)()
+	return s.c.Administrators.RevokeAdministrator(ctx, serial, s.clock(), e)
 }

@@ -48,7 +48,7 @@ func (s *Service) lookUp(ctx context.Context, serial string) (identity.Caller, e
 	if standing == FirstUse {
 		return s.promote(ctx, d, serial)
 	}
-	s.phones.put(t, d.Caller())
+	s.phones.put(t, serial, d.Caller())
 	return d.Caller(), nil
 }
 
@@ -64,11 +64,18 @@ func (s *Service) promote(ctx context.Context, d Device, serial string) (identit
 	return after.Caller(), err
 }
 
-// save stores a change and forgets what the device's certificates were worth.
+// save stores a change, and forgets the record and what the device's certificates
+// were worth.
 func (s *Service) save(ctx context.Context, before Device, c Change) error {
-	err := s.c.Enrolments.Save(ctx, c)
-	s.phones.forget(before.Certificate.Serial, before.Next.Serial)
-	return err
+	defer s.changing(before)()
+	return s.c.Enrolments.Save(ctx, c)
+}
+
+// changing is called before a device is changed, and what it gives afterwards.
+func (s *Service) changing(before Device) (done func()) {
+	records := s.records.change(string(before.ID))
+	phones := s.phones.change(before.Certificate.Serial, before.Next.Serial)
+	return func() { records(); phones() }
 }
 
 // IdentifyAdmin says which administrator showed the certificate with this
@@ -91,14 +98,22 @@ func (s *Service) IdentifyAdmin(ctx context.Context, serial string) (identity.Ca
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	s.admins.put(t, caller)
+	s.admins.put(t, serial, caller)
 	return caller, nil
 }
 
 // Device gives the record of a device, whoever asks, or [ErrNoDevice]. It is
 // for other rooms; for administrators there is FindDevice.
 func (s *Service) Device(ctx context.Context, id device.ID) (Device, error) {
-	return s.c.Devices.Device(ctx, id)
+	if d, ok := s.records.get(string(id)); ok {
+		return d, nil
+	}
+	t := s.records.ticket(string(id))
+	d, err := s.c.Devices.Device(ctx, id)
+	if err == nil {
+		s.records.put(t, string(id), d)
+	}
+	return d, err
 }
 
 // ListDevices gives one page of the devices that the administrator in ctx may

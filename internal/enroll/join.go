@@ -166,10 +166,11 @@ func (s *Service) enter(ctx context.Context, j *joining, token Token, now time.T
 	entrance.Certificate = issued.Certificate()
 	d := Open(before, entrance, now)
 	displaced := Displaced(before, now)
+	done := s.changing(before)
 	err = s.c.Enrolments.Join(ctx, Join{
 		Device: d, Issued: issued, Displaced: displaced, Entry: joinEntry(ctx, d, displaced, before.Tombstone()),
 	})
-	s.phones.forget(before.Certificate.Serial, before.Next.Serial)
+	done()
 	if err != nil {
 		return Admission{}, err
 	}

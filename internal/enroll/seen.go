@@ -44,6 +44,11 @@ func (s *Service) FlushSeen(ctx context.Context) error {
 	if len(at) == 0 {
 		return nil
 	}
+	ids := make([]string, 0, len(at))
+	for id := range at {
+		ids = append(ids, string(id))
+	}
+	defer s.records.change(ids...)()
 	err := s.c.Enrolments.SaveSeen(ctx, at)
 	if err != nil {
 		for id, t := range at {

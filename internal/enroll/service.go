@@ -75,9 +75,11 @@ type Config struct {
 type Service struct {
 	c Config
 	// Which certificates let whom in; nil where nothing may be remembered.
-	phones, admins *cache
-	seen           seen
-	enrolled       count
+	phones, admins *cache[identity.Caller]
+	// records are those of devices, as last read; nil likewise.
+	records  *cache[Device]
+	seen     seen
+	enrolled count
 }
 
 // New makes a Service.
@@ -90,7 +92,8 @@ func New(c Config) *Service {
 	}
 	s := &Service{c: c, seen: seen{at: make(map[device.ID]time.Time)}}
 	if c.Cache {
-		s.phones, s.admins = newCache(phoneCacheLimit), newCache(adminCacheLimit)
+		s.phones, s.admins = newCache[identity.Caller](phoneCacheLimit), newCache[identity.Caller](adminCacheLimit)
+		s.records = newCache[Device](recordCacheLimit)
 	}
 	return s
 }

@@ -21,6 +21,8 @@ type Authority struct {
 	issuers map[Purpose]holder
 	orders  signer
 	leases  signer
+	// signed are the certificates of holders that were verified before.
+	signed signatures
 }
 
 // OpenAuthority loads the authority kept in dir and makes it first where there

@@ -67,6 +67,27 @@ func (a *Authority) VerifyClient(raw [][]byte, now time.Time, clients ...Purpose
 	return Verified{Purpose: p, Leaf: leaf}, nil
 }
 
+// VerifyConnection gives the certificate that the client of a connection to a
+// listener of [Authority.ServerTLS] has shown, with its purpose, as VerifyClient
+// does, at the given time. Its signature was verified when the connection was
+// made, or the session that it resumes; whether it still holds is looked at here.
+// Every error is ErrClient, also for a client that has shown none.
+func (a *Authority) VerifyConnection(s *tls.ConnectionState, now time.Time, clients ...Purpose) (Verified, error) {
+	if s == nil || len(s.PeerCertificates) == 0 || len(s.VerifiedChains) == 0 {
+		return Verified{}, fmt.Errorf("%w: none was shown", ErrClient)
+	}
+	p, err := a.purposeOf(s.VerifiedChains, clients)
+	if err != nil {
+		return Verified{}, err
+	}
+	for _, c := range s.VerifiedChains[0] {
+		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return Verified{}, fmt.Errorf("%w: it holds from %s until %s", ErrClient, c.NotBefore.Format(time.RFC3339), c.NotAfter.Format(time.RFC3339))
+		}
+	}
+	return Verified{Purpose: p, Leaf: s.VerifiedChains[0][0]}, nil
+}
+
 // purposeOf tells from the verified chains which of the purposes a certificate
 // was issued for. The issuing authority says so, and nothing in the certificate
 // does; every chain must lead to the same one, in one step.

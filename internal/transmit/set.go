@@ -17,7 +17,7 @@ type claimSet struct {
 	JTI      string                        `json:"jti"`
 	IssuedAt int64                         `json:"iat"`
 	Audience any                           `json:"aud"`
-	Txn      string                        `json:"txn,omitempty"`
+	Txn      string                        `json:"txn"`
 	Subject  json.RawMessage               `json:"sub_id"`
 	Events   map[EventType]json.RawMessage `json:"events"`
 }
@@ -28,7 +28,8 @@ func token(ctx context.Context, signer Signer, issuer string, st *Stream, i *Ite
 		Issuer: issuer, JTI: i.JTI, IssuedAt: i.CreatedAt.Unix(), Audience: audience(st.Audience),
 		Subject: i.Subject, Events: map[EventType]json.RawMessage{i.Type: i.Claims},
 	}
-	if i.Sequence != 0 {
+	// What no entry of the record has caused is a transaction of its own.
+	if c.Txn = i.JTI; i.Sequence != 0 {
 		c.Txn = strconv.FormatUint(i.Sequence, 10)
 	}
 	return signer.Sign(ctx, st.Alg, tokenType, c)

@@ -217,7 +217,7 @@ func TestVerify(t *testing.T) {
 		got := r.sets(t)[0]
 		check(t, "events", map[string]map[string]any{string(transmit.Verification): {"state": "state-1"}}, got.Events)
 		check(t, "subject", map[string]any{"format": "opaque", "id": st.ID}, got.Subject)
-		check(t, "txn", "", got.Txn)
+		check(t, "txn", got.JTI, got.Txn) // of its own
 		w.clock.move(transmit.VerifyEvery - time.Microsecond)
 		if err := w.service.Verify(t.Context(), owner, st.ID, ""); !errors.Is(err, transmit.ErrTooSoon) {
 			t.Errorf("a moment later: %v", err)

@@ -51,6 +51,7 @@ func TestAllowed(t *testing.T) {
 func TestMayAsk(t *testing.T) {
 	tests := map[identity.Role]string{
 		//                    lock    apps    profile relinquish whole
+		identity.Gateway:  "no no   no no   no no   no no      no no",
 		identity.Viewer:   "no no   no no   no no   no no      no no",
 		identity.HelpDesk: "yes no  yes no  no no   no no      no no",
 		identity.Operator: "yes yes yes yes yes yes yes yes    yes yes",

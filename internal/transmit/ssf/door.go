@@ -122,7 +122,7 @@ func (d *Door) serve(name string, do deed) http.Handler {
 		client, ok := oauth.From(r.Context())
 		c := &call{Request: r, owner: transmit.Owner{ID: client.ID, Name: client.Name}}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		a, err := answer{}, error(errNobody)
+		a, err := answer{}, errNobody
 		if ok && client.ID != "" {
 			a, err = d.guarded(c, do)
 		}

@@ -55,13 +55,13 @@ func (w *world) envelope(s set, alg string, subject map[string]any) map[string]a
 	if claims == nil {
 		w.t.Fatalf("events %v", s.claims["events"])
 	}
-	want := map[string]any{
-		"iss": w.server.URL, "aud": w.client.ID, "jti": jti, "iat": float64(w.clock.Now().Unix()), "sub_id": subject, "events": events,
+	txn, _ := s.claims["txn"].(string)
+	if txn == "" {
+		w.t.Errorf("%s has no txn", s.kind())
 	}
-	if txn, ok := s.claims["txn"].(string); ok && txn != "" {
-		want["txn"] = txn
-	}
-	w.check("claims", want, s.claims)
+	w.check("claims", map[string]any{
+		"iss": w.server.URL, "aud": w.client.ID, "jti": jti, "txn": txn, "iat": float64(w.clock.Now().Unix()), "sub_id": subject, "events": events,
+	}, s.claims)
 	return claims
 }
 
@@ -74,9 +74,6 @@ func (w *world) caep(s set, alg string) map[transmit.EventType]say {
 		"user":   map[string]any{"format": "email", "email": "bob@example.com"},
 		"tenant": map[string]any{"format": "opaque", "id": "acme"},
 	})
-	if _, ok := s.claims["txn"].(string); !ok {
-		w.t.Errorf("%s has no txn", s.kind())
-	}
 	w.check("event_timestamp", any(float64(dbtest.Now().Unix())), claims["event_timestamp"])
 	own := say{}
 	for name, value := range claims {

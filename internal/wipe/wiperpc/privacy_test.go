@@ -10,10 +10,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	_ "ringfence/proto/mdm/access/v1"
 	_ "ringfence/proto/mdm/appprotect/v1"
 	_ "ringfence/proto/mdm/audit/v1"
 	_ "ringfence/proto/mdm/compliance/v1"
 	_ "ringfence/proto/mdm/enroll/v1"
+	_ "ringfence/proto/mdm/oauth/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 
@@ -75,6 +77,26 @@ var certificateSerials = []string{
 	"mdm.enroll.v1.Device.certificate_serial",
 }
 
+// networkPlaces are the names that may say "location": they speak of places on the
+// network that administrators describe, by addresses and countries, and of nothing
+// that a phone could tell.
+var networkPlaces = []string{
+	"mdm.access.v1.AccessAdminService.ApplyLocation",
+	"mdm.access.v1.AccessAdminService.DeleteLocation",
+	"mdm.access.v1.AccessAdminService.GetLocation",
+	"mdm.access.v1.ApplyLocationRequest",
+	"mdm.access.v1.ApplyLocationResponse",
+	"mdm.access.v1.ApplyLocationResponse.location",
+	"mdm.access.v1.DeleteLocationRequest",
+	"mdm.access.v1.DeleteLocationResponse",
+	"mdm.access.v1.GetLocationRequest",
+	"mdm.access.v1.GetLocationResponse",
+	"mdm.access.v1.GetLocationResponse.location",
+	"mdm.access.v1.Location",
+	"mdm.access.v1.LocationDocument",
+	"mdm.access.v1.LocationSpec",
+}
+
 // ofTheCompany are the names that may say "whole": what a phone of the company
 // can be ordered to do, and nothing that a phone of a person gets to see.
 var ofTheCompany = []string{
@@ -96,8 +118,8 @@ var ofTheCompany = []string{
 // TestWireCannotAsk: what has no name on the wire cannot be asked for.
 func TestWireCannotAsk(t *testing.T) {
 	seen := map[string]bool{}
-	found := map[string][]string{"serial": nil, "whole": nil}
-	may := map[string][]string{"serial": certificateSerials, "whole": ofTheCompany}
+	found := map[string][]string{"serial": nil, "whole": nil, "location": nil}
+	may := map[string][]string{"serial": certificateSerials, "whole": ofTheCompany, "location": networkPlaces}
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		if !strings.HasPrefix(string(f.Package()), "mdm.") {
 			return true
