@@ -141,9 +141,9 @@ func (v *visit) flips() []flip {
 	return []flip{
 		{
 			"a PIN that is too short", byPhone, owes,
-			func(t *testing.T) { v.checkIn(t, 4) }, func(t *testing.T) { v.checkIn(t, 8) }, "pins.work_profile.minimum_length",
+			func(t *testing.T) { v.checkIn(t, 4) }, func(t *testing.T) { v.checkIn(t, 8) }, "pin.work_profile.minimum_length",
 		},
-		{"a policy that asks for a longer PIN", byPhone, owes, apply(workPolicy(12)), apply(workPolicy(6)), "pins.work_profile.minimum_length"},
+		{"a policy that asks for a longer PIN", byPhone, owes, apply(workPolicy(12)), apply(workPolicy(6)), "pin.work_profile.minimum_length"},
 		{
 			"a certificate that is revoked", byPhone, owes,
 			func(t *testing.T) {
@@ -151,7 +151,7 @@ func (v *visit) flips() []flip {
 					Serial: v.installed.GetSerial(), Reason: "a test",
 				}))
 			},
-			func(t *testing.T) { v.certify(t); v.checkIn(t, 8) }, "client_certificates[work]",
+			func(t *testing.T) { v.certify(t); v.checkIn(t, 8) }, "client_certificate.work",
 		},
 		{
 			"an order that waits", byPhone, owes,

@@ -34,6 +34,7 @@ func TestEveryCall(t *testing.T) {
 		callGovernance(t, s, a, b)
 		callDoors(t, s, a, h)
 		callClients(t, a)
+		callStreams(t, a)
 		callLeaving(t, s, a, h)
 		callApps(t, s, a, provider)
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -288,7 +289,7 @@ func (t *trial) sum() Effect {
 	}
 	slices.SortFunc(t.effect.Owed, func(a, b OwedCount) int {
 		if a.SignIns != b.SignIns {
-			return int(min(max(int64(b.SignIns)-int64(a.SignIns), -1), 1))
+			return cmp.Compare(b.SignIns, a.SignIns)
 		}
 		return int(a.Choice) - int(b.Choice)
 	})

@@ -165,9 +165,8 @@ func TestRemember(t *testing.T) {
 func TestSweep(t *testing.T) {
 	f := newFake()
 	s := f.service(true)
-	const day = 24 * time.Hour
-	for _, age := range []time.Duration{29, 30, 31, 90, 91} {
-		at := f.now.Add(-age * day)
+	for _, days := range []int{29, 30, 31, 90, 91} {
+		at := f.now.AddDate(0, 0, -days)
 		for n := range 600 {
 			f.samples = append(f.samples, access.Sample{LastAt: at})
 			f.moments = append(f.moments, access.Moment{ID: device.ID(fmt.Sprint(n)), At: at})

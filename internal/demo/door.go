@@ -1,18 +1,13 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"html"
 	"net/http"
-	"runtime"
 	"strings"
 	"time"
-
-	"ringfence/agent/phone"
 )
 
 const (
@@ -68,7 +63,8 @@ func (s *story) openDoors() error {
 
 // wiki is the app. It believes what the gateway says, and nobody else reaches it.
 func wiki(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintf(w, "Welcome, %s.", r.Header.Get(headerUser))
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "Welcome, %s.", r.Header.Get(headerUser)) //nolint:gosec // it is plain text, and the gateway's word
 }
 
 // writeRules tries the policies on cases, and applies them.
@@ -116,78 +112,6 @@ func (s *story) newPhone() error {
 		return err
 	}
 	return s.eventFollows("compliant")
-}
-
-// joinNext enrols the phone, and has it do what policy asks.
-func (s *story) joinNext() error {
-	var token struct{ Secret string }
-	if err := s.ctlJSON(&token, "create", "token", "--ownership", "personal", "--mode", "work-profile",
-		"--group", "sales", "--user", maria, "--uses", "1", "--expires", "1h"); err != nil {
-		return err
-	}
-	pin, err := s.caPin()
-	if err != nil {
-		return err
-	}
-	if _, err := s.agentAs(doorPhone, "", "set", "pin.set=true", "pin.length=6", "pin.quality=numeric-complex", "pin.complexity=medium",
-		"work.pin.set=true", "work.pin.length=8", "work.pin.quality=numeric-complex", "work.pin.complexity=high"); err != nil {
-		return err
-	}
-	if _, err := s.agentAs(doorPhone, token.Secret, "enroll", "--server", s.device, "--ca-pin", pin, "--model", "Pixel 9"); err != nil {
-		return err
-	}
-	if err := s.checkIn(); err != nil {
-		return err
-	}
-	var list struct{ Items []struct{ ID, State string } }
-	if err := s.ctlJSON(&list, "get", "devices"); err != nil {
-		return err
-	}
-	s.deviceID = ""
-	for _, d := range list.Items {
-		if d.State == "DEVICE_STATE_ENROLLED" {
-			s.deviceID = d.ID
-		}
-	}
-	v, err := s.verdict()
-	if err != nil {
-		return err
-	}
-	if v.Standing != "STANDING_COMPLIANT" {
-		return fmt.Errorf("the phone is not compliant: %+v", v)
-	}
-	s.say("device %s is enrolled and compliant; policy has given its work side a certificate", s.deviceID)
-	return nil
-}
-
-// checkIn has the phone look once, do what is due, and report.
-func (s *story) checkIn() error {
-	_, err := s.agentAs(doorPhone, "", "run", "--once")
-	return err
-}
-
-// showWork shows the certificate that policy has given the work side, as the
-// browser there does. Its key is on the phone.
-func (s *story) showWork(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	p, err := phone.Open(s.path(doorPhone), phone.Options{Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	all, err := p.Certificates()
-	if err != nil {
-		return nil, err
-	}
-	current := all[workAlias].Current
-	if current == nil {
-		return nil, fmt.Errorf("the phone has no certificate %q", workAlias)
-	}
-	key, err := p.Key(current.Key)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := x509.ParseCertificate(current.Chain[0])
-	return &tls.Certificate{Certificate: current.Chain, PrivateKey: key, Leaf: leaf}, err
 }
 
 // turnedAway shortens the PIN: the same request is answered otherwise.
@@ -256,46 +180,3 @@ func (s *story) letInAgain() error {
 	}
 	return s.eventFollows("compliant")
 }
-
-// eventWithin is how long the story waits for an event.
-const eventWithin = 10 * time.Second
-
-// eventFollows sees that the receiver was told how the phone stands now, and how
-// soon that was.
-func (s *story) eventFollows(current string) error {
-	if s.doors.receiver == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, eventWithin)
-	defer cancel()
-	e, err := s.doors.receiver.standing(ctx, s.deviceID, current)
-	if err != nil {
-		return fmt.Errorf("%s: %w", current, err)
-	}
-	if forged := s.doors.receiver.forged.Load(); forged > 0 {
-		return fmt.Errorf("%d messages to the receiver were not signed as they must be", forged)
-	}
-	if e.Data.Subject.User.Email != maria || e.Data.Previous == current {
-		return fmt.Errorf("the event is not about %s, or about no change: %+v", maria, e.Data)
-	}
-	var list struct {
-		Items []struct {
-			Time   time.Time
-			Action string
-		}
-	}
-	if err := s.ctlJSON(&list, "get", "audit", "--device", s.deviceID); err != nil {
-		return err
-	}
-	for _, entry := range list.Items { // newest first
-		if entry.Action == "compliance.standing" {
-			s.say("signed event %s: %s to %s, %d ms after the check-in", e.Type, e.Data.Previous, e.Data.Current,
-				e.at.Sub(entry.Time).Milliseconds())
-			return nil
-		}
-	}
-	return errors.New("the record has no compliance.standing")
-}
-
-// trusting reports whether Go, on this system, trusts whom SSL_CERT_FILE names.
-func trusting() bool { return runtime.GOOS != "darwin" && runtime.GOOS != "windows" }

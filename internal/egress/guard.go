@@ -159,7 +159,7 @@ func (g *Guard) dial(ctx context.Context, network, address string) (net.Conn, er
 		}
 		return nil
 	}}
-	last := error(ErrPrivate)
+	last := ErrPrivate
 	for _, a := range addrs {
 		if !trusted && !g.allows(a) {
 			continue

@@ -37,7 +37,7 @@ func (w *worker) settle(ctx context.Context, st *Stream) error {
 	w.fare = fare
 	if w.hold = (time.Time{}); hold > 0 {
 		w.hold = m.now.Add(hold)
-		w.log(ctx, slog.LevelWarn, "a receiver is left alone for a while", slog.Int("failures", fare.Failures),
+		w.log().LogAttrs(ctx, slog.LevelWarn, "a receiver is left alone for a while", slog.Int("failures", fare.Failures),
 			slog.Duration("again_in", hold), slog.String("reason", fare.LastError))
 	}
 	if st.Status == Enabled && fare.lost(m.now) {
@@ -56,7 +56,7 @@ func (w *worker) settled(ctx context.Context, st *Stream, l *landing, r *Result,
 		metrics.took(st.Delivery, m.now.Sub(l.item.CreatedAt))
 	}
 	if r.Dead {
-		w.log(ctx, slog.LevelWarn, "an event was put aside", slog.String("jti", l.item.JTI), slog.String("reason", r.Reason))
+		w.log().LogAttrs(ctx, slog.LevelWarn, "an event was put aside", slog.String("jti", l.item.JTI), slog.String("reason", r.Reason))
 	}
 }
 

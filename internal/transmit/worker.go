@@ -51,7 +51,7 @@ func (w *worker) run(ctx context.Context) {
 		case err != nil && ctx.Err() == nil:
 			w.faults++
 			wait = backoff(w.faults, w.d.c.Jitter())
-			w.log(ctx, slog.LevelError, "events of a stream are held up", slog.Any("err", err))
+			w.log().LogAttrs(ctx, slog.LevelError, "events of a stream are held up", slog.Any("err", err))
 		default:
 			w.faults = 0
 		}
@@ -94,7 +94,7 @@ func (w *worker) stop(ctx context.Context) {
 		err = w.release(ctx)
 	}
 	if err != nil && !errors.Is(err, ErrNoStream) {
-		w.log(ctx, slog.LevelWarn, "what was handed over last was not saved: it is sent again", slog.Any("err", err))
+		w.log().LogAttrs(ctx, slog.LevelWarn, "what was handed over last was not saved: it is sent again", slog.Any("err", err))
 	}
 }
 
@@ -178,7 +178,7 @@ func (w *worker) fly(ctx context.Context, st Stream, it Item) {
 	p, err := w.pack(sending, &st, &it)
 	if err != nil {
 		w.landed <- landing{it, Outcome{Verdict: Down, Reason: "the event could not be signed"}}
-		w.log(ctx, slog.LevelError, "an event could not be signed", slog.Any("err", err))
+		w.log().LogAttrs(ctx, slog.LevelError, "an event could not be signed", slog.Any("err", err))
 		return
 	}
 	w.landed <- landing{it, w.d.c.Courier.Deliver(sending, p)}
@@ -205,6 +205,5 @@ func (w *worker) pack(ctx context.Context, st *Stream, it *Item) (Parcel, error)
 	return p, err
 }
 
-func (w *worker) log(ctx context.Context, level slog.Level, text string, more ...slog.Attr) {
-	w.d.c.Log.LogAttrs(ctx, level, text, append([]slog.Attr{slog.String("stream", w.id)}, more...)...)
-}
+// log is the log of one stream.
+func (w *worker) log() *slog.Logger { return w.d.c.Log.With(slog.String("stream", w.id)) }

@@ -186,7 +186,8 @@ func newBatch(body map[string]any) (batch, error) {
 		if !ok {
 			return b, fault.InvalidField("options", "must be an object")
 		}
-		return b, b.readSemantic(options)
+		err := b.readSemantic(options)
+		return b, err
 	}
 	return b, nil
 }

@@ -142,7 +142,7 @@ func refusal(n no) *authv3.CheckResponse {
 		r.Headers = append(r.Headers, header("www-authenticate", n.challenge))
 	}
 	return &authv3.CheckResponse{
-		Status:          &status.Status{Code: int32(n.code), Message: n.reason},
+		Status:          &status.Status{Code: int32(n.code), Message: n.reason}, //nolint:gosec // one of gRPC's 17 codes
 		HttpResponse:    &authv3.CheckResponse_DeniedResponse{DeniedResponse: r},
 		DynamicMetadata: n.metadata,
 	}

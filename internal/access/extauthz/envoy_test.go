@@ -78,7 +78,8 @@ func TestEnvoy(t *testing.T) {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %v", r.Header.Get("x-ringfence-device"), r.Header.Values("x-ringfence-user"))
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprintf(w, "%s %v", r.Header.Get("x-ringfence-device"), r.Header.Values("x-ringfence-user")) //nolint:gosec // plain text, to a test
 	}))
 	t.Cleanup(page.Close)
 	address := run(t, envoy, folder, bootstrap(t, folder, listener.Addr(), page.Listener.Addr()))
