@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -30,6 +31,9 @@ type accessConfig struct {
 	// CallbackAllow are networks and hosts that callbacks may reach although they
 	// are private.
 	CallbackAllow []string
+	// CallbackCA is a PEM file of authorities that receivers' certificates may come
+	// from beside the system's.
+	CallbackCA string
 	// Algorithm signs tokens.
 	Algorithm string
 	// TrustXFCC has Envoy's gRPC check believe x-forwarded-client-cert.
@@ -55,6 +59,7 @@ func (c *accessConfig) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.TrustXFCC, "envoy-trust-xfcc", c.TrustXFCC, "believe x-forwarded-client-cert where Envoy has seen no certificate: only if no client can write it")
 	f.StringSliceVar(&c.EnvoyUser, "envoy-user", c.EnvoyUser, "where Envoy's metadata names the person: filter,`key`[,key], such as envoy.filters.http.jwt_authn,claims,email")
 	f.StringSliceVar(&c.EnvoyMFA, "envoy-mfa", c.EnvoyMFA, "where Envoy's metadata says whether a second factor was shown: filter,`key`[,key]")
+	f.StringVar(&c.CallbackCA, "access-callback-ca", c.CallbackCA, "PEM `file` of authorities that certificates of receivers may come from, beside the system's")
 	f.StringVar(&c.Algorithm, "access-algorithm", c.Algorithm, "what tokens are signed by: RS256, ES256 or EdDSA")
 }
 
@@ -98,4 +103,24 @@ func (c *accessConfig) hostNames() []string {
 		return []string{u.Hostname()}
 	}
 	return nil
+}
+
+// receiverRoots are the authorities that receivers' certificates may come from;
+// nil means the system's.
+func (c *accessConfig) receiverRoots() (*x509.CertPool, error) {
+	if c.CallbackCA == "" {
+		return c.callbackRoots, nil
+	}
+	text, err := os.ReadFile(c.CallbackCA)
+	if err != nil {
+		return nil, fmt.Errorf("--access-callback-ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without any
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--access-callback-ca: %s holds no certificate", c.CallbackCA)
+	}
+	return pool, nil
 }

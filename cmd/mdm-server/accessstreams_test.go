@@ -19,7 +19,7 @@ func callStreams(t *testing.T, a *admin) {
 		t.Errorf("the webhook: %v", made.GetWebhook())
 	}
 	_, err := streams.CreateWebhook(ctx, &transmitv1.CreateWebhookRequest{Endpoint: "http://hooks.example.com/"})
-	wantField(t, "an endpoint without TLS", err, "endpoint")
+	wantStatus(t, "an endpoint without TLS", err, codes.InvalidArgument, "")
 	list := must[*transmitv1.ListStreamsResponse](t)(streams.ListStreams(ctx, &transmitv1.ListStreamsRequest{}))
 	if l := list.GetStreams(); len(l) != 1 || l[0].GetId() != id {
 		t.Errorf("streams: %v", list)

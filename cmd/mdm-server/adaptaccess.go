@@ -45,6 +45,9 @@ func (p phonesForAccess) Phone(ctx context.Context, id device.ID) (access.Device
 	}
 	if present.Report != nil {
 		d.OSVersion, d.SecurityPatch = present.Report.Posture.OSVersion, present.Report.Posture.SecurityPatchLevel
+		for _, app := range present.Report.Posture.WorkApps {
+			d.WorkApps = append(d.WorkApps, app.Package)
+		}
 	}
 	return d, p.orders.shut(ctx, r.ID, r.Epoch, &d.Compliance)
 }

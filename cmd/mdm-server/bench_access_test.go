@@ -125,8 +125,11 @@ func benchForwardAuth(b *testing.B, d sqldb.Dialect) {
 
 // benchBareHTTPS is the bare limit of a door over HTTPS: a handler that says yes,
 // behind the same TLS, to the same request.
-func benchBareHTTPS(b *testing.B) {
-	authority := newAuthority(b)
+func benchBareHTTPS(b *testing.B) { spreadAsking(b, bareAskers(b, newAuthority(b), benchCallers)) }
+
+// bareAskers ask a handler that says yes.
+func bareAskers(b *testing.B, authority *pki.Authority, n int) []*asker {
+	b.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	config := must[*tls.Config](b)(authority.ServerTLS([]string{proxytest.Door}, pki.Device))
 	config.NextProtos, config.MinVersion = []string{"http/1.1"}, tls.VersionTLS12
@@ -138,11 +141,11 @@ func benchBareHTTPS(b *testing.B) {
 	client := &tls.Config{
 		RootCAs: authority.Pool(), ServerName: proxytest.Door, MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate},
 	}
-	askers := make([]*asker, benchCallers)
+	askers := make([]*asker, n)
 	for i := range askers {
 		askers[i] = newAsker(b, client, listener.Addr().String(), certificate.Certificate[0])
 	}
-	spreadAsking(b, askers)
+	return askers
 }
 
 // BenchmarkForwardAuthSQLite asks over HTTPS whether fit phones may come in.

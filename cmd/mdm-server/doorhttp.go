@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
@@ -28,12 +29,12 @@ func (p *parts) doorHandler() (http.Handler, error) {
 		return nil, err
 	}
 	forward := forwardauth.New(forwardauth.Config{
-		Decider: a.deciding, Review: forwardauth.DeciderFunc(a.deciding.Reconsider), Phones: holdersForProxies{p},
+		Decider: a.counting("forward-auth"), Review: forwardauth.DeciderFunc(a.deciding.Reconsider), Phones: holdersForProxies{p},
 		Assertions: assertionsForProxies{p}, Links: a.sealers[sealLinks].Texts(sealLinks), BaseURL: a.issuer,
 		Metrics: metrics, Log: p.log, Now: p.now,
 	}).Handler(func(next http.Handler) http.Handler { return a.clients.RequireProxy(oauth.Evaluate, next) })
 	points, err := authzen.New(authzen.Config{
-		Decider: a.deciding, Catalogue: catalogue{a.deciding, a.rules}, BaseURL: a.issuer, Log: p.log,
+		Decider: a.counting("authzen"), Catalogue: catalogue{a.deciding, a.rules}, BaseURL: a.issuer, Log: p.log,
 	})
 	if err != nil {
 		return nil, err
@@ -124,6 +125,36 @@ func newDoorMetrics(registry *prometheus.Registry) (doorMetrics, error) {
 // Answered counts an answer.
 func (m doorMetrics) Answered(outcome forwardauth.Outcome, form clientcert.Form) {
 	m.answers.WithLabelValues(string(outcome), form.String()).Inc()
+}
+
+// counted is what decides, with the decisions of one door counted.
+type counted struct {
+	*access.Service
+	decisions *prometheus.CounterVec
+	door      string
+}
+
+// newDecisions makes the counter of decisions. Its labels are bounded.
+func newDecisions(registry *prometheus.Registry) (*prometheus.CounterVec, error) {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "mdm_access_decisions_total",
+		Help: "Decisions, by the door that asked and by outcome; failed where there was none.",
+	}, []string{"door", "outcome"})
+	return c, registry.Register(c)
+}
+
+// counting is what decides for a door.
+func (d *doors) counting(door string) counted { return counted{d.deciding, d.decisions, door} }
+
+// Decide decides, and counts.
+func (c counted) Decide(ctx context.Context, q access.Question) (access.Answer, error) {
+	a, err := c.Service.Decide(ctx, q)
+	outcome := "failed"
+	if err == nil {
+		outcome = a.Decision.Outcome.String()
+	}
+	c.decisions.WithLabelValues(c.door, outcome).Inc()
+	return a, err
 }
 
 // catalogue is what AuthZEN's searches go through.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"ringfence/internal/access"
 	"ringfence/internal/access/accesscel"
@@ -39,8 +40,10 @@ type doors struct {
 	bell *bell.Bell
 	// deciding is access itself.
 	deciding *access.Service
-	keys     *webkeys.Service
-	sealers  map[string]*webkeys.Sealer
+	// decisions counts what it said, by door.
+	decisions *prometheus.CounterVec
+	keys      *webkeys.Service
+	sealers   map[string]*webkeys.Sealer
 
 	// What follows is made once it is known how others reach the doors.
 	issuer     string
@@ -74,11 +77,15 @@ func (p *parts) deciders() error {
 			return err
 		}
 	}
+	decisions, err := newDecisions(p.registry)
+	if err != nil {
+		return err
+	}
 	store := accessdb.New(p.db)
 	orders := ordersForAccess{p.wipe}
 	b := new(bell.Bell)
 	p.access = doors{
-		rules: rules, bell: b, sealers: sealers,
+		rules: rules, bell: b, sealers: sealers, decisions: decisions,
 		keys: webkeys.New(webkeys.Config{Store: webkeysdb.New(p.db), Sealer: sealers[sealKeys], Now: p.now, Generate: p.config.Access.makeKey}),
 		deciding: access.New(access.Config{
 			Policies: store, Samples: store, History: store,
@@ -95,7 +102,7 @@ func (p *parts) deciders() error {
 }
 
 // usualAccessPort is guessed where the doors are on another server.
-const usualAccessPort = ":10443"
+const usualAccessPort = ":8445"
 
 // openDoors builds what needs to know how others reach the doors.
 func (p *parts) openDoors(at addresses) error {
@@ -119,7 +126,11 @@ func (p *parts) openDoors(at addresses) error {
 
 // openStreams builds what tells receivers.
 func (p *parts) openStreams(signer signerOf) error {
-	guard, err := egress.New(egress.Config{AllowPrivate: p.config.Access.CallbackAllow, Roots: p.config.Access.callbackRoots})
+	roots, err := p.config.Access.receiverRoots()
+	if err != nil {
+		return err
+	}
+	guard, err := egress.New(egress.Config{AllowPrivate: p.config.Access.CallbackAllow, Roots: roots})
 	if err != nil {
 		return fmt.Errorf("--access-callback-allow: %w", err)
 	}
@@ -199,6 +210,10 @@ func (i assertionIssuer) Issue(ctx context.Context, c identity.Caller, certSHA25
 	return i.p.access.assertions.Issue(ctx, c, certSHA256, audience)
 }
 
+// questionsAtOnce is how many questions one connection of a gateway may have under
+// way, beside its streams.
+const questionsAtOnce = 256
+
 // gatewayServer is what gateways speak to over gRPC.
 func (p *parts) gatewayServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 	l := p.config.Limits
@@ -206,13 +221,16 @@ func (p *parts) gatewayServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 		Admin:         rpc.Rate{PerSecond: float64(l.GatewayPerSecond), Burst: l.GatewayBurst},
 		Anonymous:     rpc.Rate{PerSecond: float64(l.AnonymousPerSecond), Burst: l.AnonymousBurst},
 		CallerStreams: l.StreamsPerGateway,
+		// A gateway may have one connection for all it asks: its streams must leave
+		// room for its questions there.
+		ConnectionStreams: uint32(l.StreamsPerGateway) + questionsAtOnce, //nolint:gosec // a small number
 	}}, pki.Admin)
 	if err != nil {
 		return nil, err
 	}
 	accessv1.RegisterAccessServiceServer(server, p.accessServer())
 	authv3.RegisterAuthorizationServer(server, extauthz.New(extauthz.Config{
-		Decider: p.access.deciding, Phones: holdersForEnvoy{p}, TrustXFCC: p.config.Access.TrustXFCC,
+		Decider: p.access.counting("envoy"), Phones: holdersForEnvoy{p}, TrustXFCC: p.config.Access.TrustXFCC,
 		User: p.config.Access.EnvoyUser, MFA: p.config.Access.EnvoyMFA, Log: p.log,
 	}))
 	return server, rpc.CheckRules(gatewayRules(), server)
@@ -221,7 +239,7 @@ func (p *parts) gatewayServer(metrics *rpc.Metrics) (*rpc.Server, error) {
 // accessServer decides over gRPC, for gateways and administrators.
 func (p *parts) accessServer() *accessrpc.Server {
 	return accessrpc.NewServer(accessrpc.Config{
-		Service: p.access.deciding, Bell: p.access.bell, Now: p.now, Tick: p.config.WatchTick,
+		Service: p.access.counting("grpc"), Bell: p.access.bell, Now: p.now, Tick: p.config.WatchTick,
 		Recheck: rpc.Recheck, Draining: rpc.Draining, Drained: rpc.ErrDraining,
 	})
 }

@@ -55,9 +55,14 @@ func (a *Answer) name() {
 	p.Name, p.Version = folded(p.Name), 0
 }
 
-// disown leaves out a registration of another person: it says nothing of the app
-// that this one signs in with.
+// disown leaves out what is another person's: that a colleague's phone is
+// compliant, or a colleague's app fit, says nothing of those in whose hands this
+// person's work is. A phone that is enrolled for nobody, such as a kiosk, is
+// everybody's.
 func (a *Answer) disown() {
+	if d := a.Facts.Device; d != nil && d.User != "" && folded(d.User) != a.SignIn.Person.Name {
+		a.Facts.Device = nil
+	}
 	if r := a.Facts.Registration; r != nil && (r.User == "" || folded(r.User) != a.SignIn.Person.Name) {
 		a.Facts.Registration = nil
 	}
@@ -75,7 +80,10 @@ func (s *Service) describe(ctx context.Context, p *Person) error {
 	}
 	p.Disabled = p.Disabled || known.Disabled
 	if known.Version != 0 {
-		p.Groups, p.Roles, p.Version = known.Groups, known.Roles, known.Version
+		p.Groups, p.Version = known.Groups, known.Version
+		if known.Roles != nil { // else the door knows better
+			p.Roles = known.Roles
+		}
 	}
 	return nil
 }

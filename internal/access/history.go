@@ -146,7 +146,7 @@ func (m Moment) saysMore(last Moment, known bool) bool {
 func (m Moment) substance() Facts {
 	f := Facts{Device: m.Device, Registration: m.Registration}.brief()
 	if d := f.Device; d != nil {
-		d.Version, d.Labels = 0, some(d.Labels)
+		d.Version, d.WorkApps = 0, some(d.WorkApps)
 		d.Compliance = Verdict{Fitness: d.Compliance.Fitness}
 	}
 	if r := f.Registration; r != nil {

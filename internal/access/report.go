@@ -239,7 +239,9 @@ func (t *trial) add(sample *Sample, in *SignIn, now *Decision) {
 	default:
 		return
 	}
-	t.users[in.Person.Name] = struct{}{}
+	if in.Person.Name != "" {
+		t.users[in.Person.Name] = struct{}{}
+	}
 	if d := sample.Facts.Device; d != nil {
 		t.devices[string(d.ID)] = struct{}{}
 	}

@@ -47,7 +47,7 @@ func TestDecideFacts(t *testing.T) {
 		"an app's user":        {access.Question{Registration: appID}, known{"ada", []string{"Sales"}, 5, false, true, false, true}},
 		"both":                 {access.Question{SignIn: named("ADA"), Device: phoneID, Registration: appID}, known{"ada", []string{"Sales"}, 5, true, true, true, true}},
 		"another's app":        {access.Question{SignIn: named("bob", "it"), Registration: appID}, known{"bob", []string{"it"}, 0, false, false, false, false}},
-		"another's phone":      {access.Question{SignIn: named("bob"), Device: phoneID}, known{"bob", nil, 0, true, false, true, false}},
+		"another's phone":      {access.Question{SignIn: named("bob"), Device: phoneID}, known{"bob", nil, 0, false, false, false, false}},
 		"unknown ids":          {access.Question{SignIn: named("ada"), Device: nobody, Registration: nobody}, known{"ada", []string{"Sales"}, 5, false, false, false, false}},
 		"a phone as an app":    {access.Question{SignIn: named("ada"), Device: appID, Registration: phoneID}, known{"ada", []string{"Sales"}, 5, false, false, false, false}},
 		"groups the door says": {access.Question{SignIn: named("ada", "admins")}, known{"ada", []string{"Sales"}, 5, false, false, false, false}},

@@ -61,10 +61,10 @@ type Device struct {
 	Platform      Platform
 	Group         string
 	Model         string
-	Manufacturer  string
 	OSVersion     string
 	SecurityPatch string // the date, as YYYY-MM-DD
-	Labels        []string
+	// WorkApps are the packages of the work side.
+	WorkApps []string
 	// Version changes when the record does.
 	Version uint64
 	// Compliance is the word of compliance.

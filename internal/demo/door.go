@@ -14,8 +14,8 @@ const (
 	maria = "maria@example.com"
 	// doorPhone is the folder of her next phone.
 	doorPhone = "next-phone"
-	rules     = "examples/access/wiki.yaml"
-	cases     = "examples/access/wiki-cases.yaml"
+	rules     = "examples/access-wiki/wiki.yaml"
+	cases     = "examples/access-wiki/cases.yaml"
 	trial     = "wiki-on-company-phones"
 	// workAlias names the certificate that policy gives the work side.
 	workAlias = "work"
@@ -36,8 +36,7 @@ func (s *story) openDoors() error {
 		return err
 	}
 	// Receivers of events are on the internet, as a rule: here is one that is not.
-	s.flags = []string{"--access-listen", "127.0.0.1:0", "--access-callback-allow", "127.0.0.1"}
-	s.env = []string{"SSL_CERT_FILE=" + trusted}
+	s.flags = []string{"--access-listen", "127.0.0.1:0", "--access-callback-allow", "127.0.0.1", "--access-callback-ca", trusted}
 	if err := s.serve(s.device, s.admin); err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ type story struct {
 
 	running map[string]*process
 
-	// flags and env are what the server gets besides, from the third story on.
-	flags, env []string
-	doors      doors
+	// flags are what the server gets besides, from the third story on.
+	flags []string
+	doors doors
 
 	provider *signintest.Provider // where the company's people sign in
 	own      sum                  // everything of Erin's on her own phone

@@ -9,7 +9,7 @@ import (
 
 // serve starts mdm-server on the two addresses and learns them.
 func (s *story) serve(device, admin string) (err error) {
-	if err := s.launch(s.env, "server", "mdm-server", append([]string{
+	if err := s.launch(nil, "server", "mdm-server", append([]string{
 		"--data", s.path("server"),
 		"--device-listen", device, "--admin-listen", admin, "--ops-listen", "127.0.0.1:0",
 		"--oidc-issuer", s.provider.Issuer() + ",client-id=" + mailClient, "--oidc-allow-http-loopback",

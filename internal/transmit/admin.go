@@ -142,6 +142,15 @@ type WebhookSpec struct {
 	Description string
 }
 
+// inWebhook has a complaint about a spec name the field of a webhook.
+func inWebhook(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Fields) != 1 || f.Fields[0].Name != "delivery.endpoint_url" {
+		return err
+	}
+	return fault.InvalidField("endpoint", "%s", f.Fields[0].Problem)
+}
+
 // secretBytes is the length of a secret that is made here.
 const secretBytes = 32
 
@@ -155,7 +164,7 @@ func (s *Service) CreateWebhook(ctx context.Context, w WebhookSpec) (Stream, str
 		}
 	}
 	if err := s.check(&sp); err != nil {
-		return Stream{}, "", err
+		return Stream{}, "", inWebhook(err)
 	}
 	secret := w.Secret
 	if secret == "" {

@@ -91,12 +91,11 @@ var deviceObject = object{"device", map[string]attribute{
 	"mode":           text(func(s subject) string { return string(s.device().Mode) }),
 	"platform":       text(func(s subject) string { return known(s.device().Platform) }),
 	"group":          text(func(s subject) string { return s.device().Group }),
-	"manufacturer":   text(func(s subject) string { return s.device().Manufacturer }),
 	"model":          text(func(s subject) string { return s.device().Model }),
 	"os_version":     text(func(s subject) string { return s.device().OSVersion }),
 	"os_major":       number(func(s subject) int64 { return major(s.device().OSVersion) }),
 	"security_patch": text(func(s subject) string { return s.device().SecurityPatch }),
-	"labels":         list(func(s subject) []string { return s.device().Labels }),
+	"work_apps":      list(func(s subject) []string { return s.device().WorkApps }),
 }}
 
 var registrationObject = object{"registration", map[string]attribute{

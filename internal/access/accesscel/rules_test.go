@@ -27,8 +27,8 @@ var (
 	pixel = &access.Facts{
 		Device: &access.Device{
 			ID: "device-one", Ownership: device.Company, Mode: device.FullyManaged, Platform: access.Android, Group: "sales",
-			Model: "Pixel 9", Manufacturer: "Google", OSVersion: "16.0.1", SecurityPatch: "2026-11-05",
-			Labels: []string{"kiosk", "loan"},
+			Model: "Pixel 9", OSVersion: "16.0.1", SecurityPatch: "2026-11-05",
+			WorkApps: []string{"kiosk", "loan"},
 		},
 		Registration: &access.Registration{ID: "registration", Package: "com.example.mail", Approved: true},
 	}
@@ -61,16 +61,16 @@ func TestDeviceFilter(t *testing.T) {
 		{`!(device.model in ["Pixel 8", "Pixel 9"])`, false, true},
 		{`has(device.id)`, true, false},
 		{`has(device.id) && device.model != "Pixel 8"`, true, false},
-		{`"kiosk" in device.labels`, true, false},
-		{`!("kiosk" in device.labels)`, false, true},
-		{`device.labels.exists(l, l.startsWith("lo"))`, true, false},
-		{`device.labels.all(l, l == "kiosk")`, false, true},
+		{`"kiosk" in device.work_apps`, true, false},
+		{`!("kiosk" in device.work_apps)`, false, true},
+		{`device.work_apps.exists(l, l.startsWith("lo"))`, true, false},
+		{`device.work_apps.all(l, l == "kiosk")`, false, true},
 		{`device.os_major >= 15`, true, false},
 		{`device.os_major < 15`, false, true},
 		{`device.security_patch >= "2026-11-01"`, true, false},
 		{`device.ownership == "company" && device.mode == "fully-managed"`, true, false},
 		{`device.platform == "android" && device.group == "sales"`, true, false},
-		{`device.model == "" && device.os_version == "" && size(device.labels) == 0`, false, true},
+		{`device.model == "" && device.os_version == "" && size(device.work_apps) == 0`, false, true},
 		{`device == device`, true, true},
 		{`device == null`, false, false},
 	} {
@@ -128,12 +128,12 @@ func TestRefused(t *testing.T) {
 		`now() > timestamp(0)`:         "undeclared reference to 'now'",
 		`device{model: "x"} == device`: "undeclared reference",
 		`device.model.matches("(")`:    "matches",
-		`device.labels`:                "gives a list(string)",
+		`device.work_apps`:             "gives a list(string)",
 		strings.Repeat("(", 100) + `true` + strings.Repeat(")", 100):                                    "recursion",
 		`device.model.matches("((((a{1,60}){1,60}){1,60}){1,60})")`:                                     "",
-		`device.labels.all(a, device.labels.all(b, a == b))`:                                            "comprehension",
+		`device.work_apps.all(a, device.work_apps.all(b, a == b))`:                                      "comprehension",
 		`[` + strings.Repeat(`1,`, 1000) + `2].map(x, [` + strings.Repeat(`1,`, 400) + `2]).size() > 0`: "may cost",
-		strings.Repeat(`device.labels.exists(l, l.contains(device.model)) || `, 50) + `true`:            "may cost",
+		strings.Repeat(`device.work_apps.exists(l, l.contains(device.model)) || `, 50) + `true`:         "may cost",
 	} {
 		f, err := rules(t).DeviceFilter(rule)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -147,11 +147,11 @@ func TestRefused(t *testing.T) {
 // TestCostIsCounted: what is longer than the estimate took it for cannot cost
 // more for that.
 func TestCostIsCounted(t *testing.T) {
-	f, err := rules(t).DeviceFilter(`device.labels.exists(l, l.contains("needle"))`)
+	f, err := rules(t).DeviceFilter(`device.work_apps.exists(l, l.contains("needle"))`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	huge := &access.Facts{Device: &access.Device{Labels: make([]string, 100_000)}}
+	huge := &access.Facts{Device: &access.Device{WorkApps: make([]string, 100_000)}}
 	if got, err := f.Match(ada(), huge); err == nil || !strings.Contains(err.Error(), "cost limit") {
 		t.Fatalf("got %v, %v; want the cost limit", got, err)
 	}
@@ -162,14 +162,14 @@ func TestCostIsCounted(t *testing.T) {
 func TestWithCompile(t *testing.T) {
 	spec := access.Spec{
 		State: access.On, IncludePeople: access.People{Everyone: true}, Apps: access.Apps{All: true},
-		Conditions: access.Conditions{DeviceFilter: access.DeviceFilter{Rule: `device.labels.exists(l, l == "kiosk")`}},
+		Conditions: access.Conditions{DeviceFilter: access.DeviceFilter{Rule: `device.work_apps.exists(l, l == "kiosk")`}},
 		Grant:      access.Grant{Controls: []access.Control{access.Block}},
 	}
 	s, err := access.Compile(access.Ruleset{Policies: []access.Policy{{Name: "one", Spec: spec}}, Filters: rules(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	huge := &access.Facts{Device: &access.Device{Labels: make([]string, 100_000)}}
+	huge := &access.Facts{Device: &access.Device{WorkApps: make([]string, 100_000)}}
 	for _, test := range []struct {
 		facts *access.Facts
 		want  access.Outcome
@@ -190,7 +190,7 @@ func TestWithCompile(t *testing.T) {
 // answer twice.
 func FuzzRule(f *testing.F) {
 	for _, rule := range []string{
-		`device.model == "x"`, `has(device.id) ? 1 < 2 : "a" in device.labels`, `dyn(device).x == 1`, `type(device) == string`,
+		`device.model == "x"`, `has(device.id) ? 1 < 2 : "a" in device.work_apps`, `dyn(device).x == 1`, `type(device) == string`,
 		`[device] == [device]`, `{"a": device}["a"].model == ""`, `1 / 0 == 1`, `timestamp("2026-01-01T00:00:00Z") < timestamp(1)`,
 		`action.properties.soft == true`, `context.properties[person.name] > 1`, `dyn(resource.properties).exists(k, k == action.name)`,
 	} {
@@ -216,7 +216,7 @@ func FuzzRule(f *testing.F) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	f, err := rules(b).DeviceFilter(`device.ownership == "company" && device.os_major >= 15 && "kiosk" in device.labels`)
+	f, err := rules(b).DeviceFilter(`device.ownership == "company" && device.os_major >= 15 && "kiosk" in device.work_apps`)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,10 +21,9 @@ type deviceForm struct {
 	Platform      int              `json:"platform,omitempty"`
 	Group         string           `json:"group,omitempty"`
 	Model         string           `json:"model,omitempty"`
-	Manufacturer  string           `json:"manufacturer,omitempty"`
 	OSVersion     string           `json:"os_version,omitempty"`
 	SecurityPatch string           `json:"security_patch,omitempty"`
-	Labels        []string         `json:"labels,omitempty"`
+	WorkApps      []string         `json:"work_apps,omitempty"`
 	Version       uint64           `json:"version,omitempty"`
 	Compliance    verdictForm      `json:"compliance"`
 }
@@ -62,8 +61,8 @@ func toFactsForm(f access.Facts) factsForm {
 	var form factsForm
 	if d := f.Device; d != nil {
 		form.Device = &deviceForm{
-			d.ID, d.Epoch, d.User, d.Ownership, d.Mode, number(d.Platform), d.Group, d.Model, d.Manufacturer,
-			d.OSVersion, d.SecurityPatch, d.Labels, d.Version, toVerdictForm(d.Compliance),
+			d.ID, d.Epoch, d.User, d.Ownership, d.Mode, number(d.Platform), d.Group, d.Model,
+			d.OSVersion, d.SecurityPatch, d.WorkApps, d.Version, toVerdictForm(d.Compliance),
 		}
 	}
 	if r := f.Registration; r != nil {
@@ -79,8 +78,8 @@ func (f factsForm) facts() access.Facts {
 	if d := f.Device; d != nil {
 		facts.Device = &access.Device{
 			ID: d.ID, Epoch: d.Epoch, User: d.User, Ownership: d.Ownership, Mode: d.Mode,
-			Platform: named[access.Platform](d.Platform), Group: d.Group, Model: d.Model, Manufacturer: d.Manufacturer,
-			OSVersion: d.OSVersion, SecurityPatch: d.SecurityPatch, Labels: d.Labels,
+			Platform: named[access.Platform](d.Platform), Group: d.Group, Model: d.Model,
+			OSVersion: d.OSVersion, SecurityPatch: d.SecurityPatch, WorkApps: d.WorkApps,
 			Version: d.Version, Compliance: d.Compliance.verdict(),
 		}
 	}

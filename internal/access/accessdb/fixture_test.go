@@ -111,8 +111,8 @@ func id(n int) device.ID { return device.ID(fmt.Sprintf("%032x", n)) }
 func phone(n int) *access.Device {
 	return &access.Device{
 		ID: id(n), Epoch: 2, User: "ada", Ownership: device.Company, Mode: device.FullyManaged, Platform: access.Android,
-		Group: "sales", Model: "m", Manufacturer: "f", OSVersion: "16", SecurityPatch: "2026-02-05",
-		Labels: []string{"a", "b"}, Version: 1 << 60, Compliance: verdict(),
+		Group: "sales", Model: "m", OSVersion: "16", SecurityPatch: "2026-02-05",
+		WorkApps: []string{"a", "b"}, Version: 1 << 60, Compliance: verdict(),
 	}
 }
 

@@ -49,8 +49,8 @@ func assumedDevice(w *accessv1.AssumedDevice, at time.Time) (*access.Device, err
 		ID: id, Epoch: assumedEpoch, User: w.GetUser(),
 		Ownership: device.Ownership(w.GetOwnership()), Mode: device.Mode(w.GetMode()),
 		Platform: word[access.Platform](w.GetPlatform()), Group: w.GetGroup(),
-		Model: w.GetModel(), Manufacturer: w.GetManufacturer(), OSVersion: w.GetOsVersion(), SecurityPatch: w.GetSecurityPatch(),
-		Labels: slices.Clone(w.GetLabels()),
+		Model: w.GetModel(), OSVersion: w.GetOsVersion(), SecurityPatch: w.GetSecurityPatch(),
+		WorkApps: slices.Clone(w.GetWorkApps()),
 	}
 	if o := d.Ownership; o != "" && o != device.Personal && o != device.Company {
 		return nil, fault.InvalidField(field+".ownership", "must be personal or company")

@@ -383,7 +383,7 @@ func TestFacts(t *testing.T) {
 	got, err := factsFromWire(&accessv1.AssumedFacts{
 		Device: &accessv1.AssumedDevice{
 			Id: phoneID, User: "ada", Ownership: "company", Mode: "fully-managed", Platform: accessv1.Platform_PLATFORM_ANDROID,
-			Group: "sales", Model: "Pixel 9", Manufacturer: "Google", OsVersion: "16", SecurityPatch: "2026-11-05", Labels: []string{"loan"},
+			Group: "sales", Model: "Pixel 9", OsVersion: "16", SecurityPatch: "2026-11-05", WorkApps: []string{"com.example.loan"},
 			Compliance: &accessv1.AssumedVerdict{Fitness: "unfit", Age: durationpb.New(time.Hour), Findings: []*accessv1.AccessFinding{
 				{Rule: "pin", Expected: "6", Actual: "4", Remedy: "choose a longer PIN", Link: "https://example.com"},
 			}},
@@ -395,7 +395,7 @@ func TestFacts(t *testing.T) {
 	want := &access.Facts{
 		Device: &access.Device{
 			ID: phoneID, Epoch: 1, User: "ada", Ownership: device.Company, Mode: device.FullyManaged, Platform: access.Android, Group: "sales",
-			Model: "Pixel 9", Manufacturer: "Google", OSVersion: "16", SecurityPatch: "2026-11-05", Labels: []string{"loan"},
+			Model: "Pixel 9", OSVersion: "16", SecurityPatch: "2026-11-05", WorkApps: []string{"com.example.loan"},
 			Compliance: access.Verdict{Fitness: access.Unfit, EvidenceAt: t0.Add(-time.Hour), Findings: []access.Finding{
 				{Rule: "pin", Expected: "6", Actual: "4", Remedy: "choose a longer PIN", Link: "https://example.com"},
 			}},

@@ -70,7 +70,7 @@ func newCore(t testing.TB, policies ...access.Policy) *core {
 // certification reads the policies of the example.
 func certification(t testing.TB) []access.Policy {
 	t.Helper()
-	const path = "../../../examples/access/authzen-certification.yaml"
+	const path = "../../../examples/access-authzen/certification.yaml"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -1751,16 +1751,16 @@ type AssumedDevice struct {
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	User  string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	// "personal" or "company".
-	Ownership     string          `protobuf:"bytes,3,opt,name=ownership,proto3" json:"ownership,omitempty"`
-	Mode          string          `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
-	Platform      Platform        `protobuf:"varint,5,opt,name=platform,proto3,enum=mdm.access.v1.Platform" json:"platform,omitempty"`
-	Group         string          `protobuf:"bytes,6,opt,name=group,proto3" json:"group,omitempty"`
-	Model         string          `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
-	Manufacturer  string          `protobuf:"bytes,8,opt,name=manufacturer,proto3" json:"manufacturer,omitempty"`
-	OsVersion     string          `protobuf:"bytes,9,opt,name=os_version,json=osVersion,proto3" json:"os_version,omitempty"`
-	SecurityPatch string          `protobuf:"bytes,10,opt,name=security_patch,json=securityPatch,proto3" json:"security_patch,omitempty"`
-	Labels        []string        `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty"`
-	Compliance    *AssumedVerdict `protobuf:"bytes,12,opt,name=compliance,proto3" json:"compliance,omitempty"`
+	Ownership     string   `protobuf:"bytes,3,opt,name=ownership,proto3" json:"ownership,omitempty"`
+	Mode          string   `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	Platform      Platform `protobuf:"varint,5,opt,name=platform,proto3,enum=mdm.access.v1.Platform" json:"platform,omitempty"`
+	Group         string   `protobuf:"bytes,6,opt,name=group,proto3" json:"group,omitempty"`
+	Model         string   `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	OsVersion     string   `protobuf:"bytes,8,opt,name=os_version,json=osVersion,proto3" json:"os_version,omitempty"`
+	SecurityPatch string   `protobuf:"bytes,9,opt,name=security_patch,json=securityPatch,proto3" json:"security_patch,omitempty"`
+	// Packages of the work side.
+	WorkApps      []string        `protobuf:"bytes,10,rep,name=work_apps,json=workApps,proto3" json:"work_apps,omitempty"`
+	Compliance    *AssumedVerdict `protobuf:"bytes,11,opt,name=compliance,proto3" json:"compliance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1844,13 +1844,6 @@ func (x *AssumedDevice) GetModel() string {
 	return ""
 }
 
-func (x *AssumedDevice) GetManufacturer() string {
-	if x != nil {
-		return x.Manufacturer
-	}
-	return ""
-}
-
 func (x *AssumedDevice) GetOsVersion() string {
 	if x != nil {
 		return x.OsVersion
@@ -1865,9 +1858,9 @@ func (x *AssumedDevice) GetSecurityPatch() string {
 	return ""
 }
 
-func (x *AssumedDevice) GetLabels() []string {
+func (x *AssumedDevice) GetWorkApps() []string {
 	if x != nil {
-		return x.Labels
+		return x.WorkApps
 	}
 	return nil
 }
@@ -2229,7 +2222,7 @@ const file_mdm_access_v1_access_proto_rawDesc = "" +
 	"\x0fonly_candidates\x18\a \x01(\bR\x0eonlyCandidates\"\x8c\x01\n" +
 	"\fAssumedFacts\x124\n" +
 	"\x06device\x18\x01 \x01(\v2\x1c.mdm.access.v1.AssumedDeviceR\x06device\x12F\n" +
-	"\fregistration\x18\x02 \x01(\v2\".mdm.access.v1.AssumedRegistrationR\fregistration\"\xf0\x03\n" +
+	"\fregistration\x18\x02 \x01(\v2\".mdm.access.v1.AssumedRegistrationR\fregistration\"\xc7\x03\n" +
 	"\rAssumedDevice\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1c\n" +
 	"\x04user\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04user\x12%\n" +
@@ -2237,15 +2230,14 @@ const file_mdm_access_v1_access_proto_rawDesc = "" +
 	"\x04mode\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04mode\x12=\n" +
 	"\bplatform\x18\x05 \x01(\x0e2\x17.mdm.access.v1.PlatformB\b\xbaH\x05\x82\x01\x02\x10\x01R\bplatform\x12\x1e\n" +
 	"\x05group\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05group\x12\x1e\n" +
-	"\x05model\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12,\n" +
-	"\fmanufacturer\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\fmanufacturer\x12&\n" +
+	"\x05model\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05model\x12&\n" +
 	"\n" +
-	"os_version\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\tosVersion\x12.\n" +
-	"\x0esecurity_patch\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18 R\rsecurityPatch\x12 \n" +
-	"\x06labels\x18\v \x03(\tB\b\xbaH\x05\x92\x01\x02\x10@R\x06labels\x12=\n" +
+	"os_version\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\tosVersion\x12.\n" +
+	"\x0esecurity_patch\x18\t \x01(\tB\a\xbaH\x04r\x02\x18 R\rsecurityPatch\x12%\n" +
+	"\twork_apps\x18\n" +
+	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10@R\bworkApps\x12=\n" +
 	"\n" +
-	"compliance\x18\f \x01(\v2\x1d.mdm.access.v1.AssumedVerdictR\n" +
+	"compliance\x18\v \x01(\v2\x1d.mdm.access.v1.AssumedVerdictR\n" +
 	"compliance\"\x8a\x02\n" +
 	"\x13AssumedRegistration\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1c\n" +
