@@ -34,7 +34,7 @@ WORKDIR /
 VOLUME /data
 # Devices and apps, administrators. Health and metrics stay on the loopback
 # address, and SCIM is off: --scim-listen gives it a port.
-EXPOSE 8443 9443
+EXPOSE 8443 9443 8445 8446
 # Healthy means ready: the database answers, and the server is not draining.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["/mdm-server", "healthcheck"]
 STOPSIGNAL SIGTERM

@@ -203,7 +203,10 @@ func (s *server) roots(tb testing.TB) *x509.CertPool {
 
 // admin is an administrator's clients.
 type admin struct {
-	conn       *grpc.ClientConn
+	conn *grpc.ClientConn
+	// certificate is what it shows; nil where nobody needs it.
+	certificate *tls.Certificate
+
 	enroll     enrollv1.EnrollmentAdminServiceClient
 	compliance compliancev1.ComplianceAdminServiceClient
 	wipe       wipev1.WipeAdminServiceClient

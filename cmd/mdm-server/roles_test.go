@@ -30,7 +30,7 @@ func (s *server) appoint(tb testing.TB, as enroll.Appointment) *admin {
 	}
 	if as.Role == identity.Gateway {
 		certificate := must[tls.Certificate](tb)(tls.LoadX509KeyPair(path, path))
-		return newAdmin(dial(tb, s.at.Admin, s.roots(tb), &certificate))
+		return s.adminWith(tb, certificate)
 	}
 	return s.adminFrom(tb, path)
 }
@@ -50,7 +50,15 @@ func (s *server) adminFrom(tb testing.TB, path string) *admin {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return newAdmin(dial(tb, s.at.Admin, s.roots(tb), &certificate))
+	return s.adminWith(tb, certificate)
+}
+
+// adminWith gives the clients of a certificate.
+func (s *server) adminWith(tb testing.TB, certificate tls.Certificate) *admin {
+	tb.Helper()
+	a := newAdmin(dial(tb, s.at.Admin, s.roots(tb), &certificate))
+	a.certificate = &certificate
+	return a
 }
 
 // TestEveryRowByRole calls every method of the admin listener in every role,
