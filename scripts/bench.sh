@@ -36,11 +36,13 @@ run() { go test -run '^$' -timeout=60m "$@" | tee -a "$out" | grep --line-buffer
 # Product and limit of one pair run right after each other, and the pairs
 # COUNT times over, so that what else the machine does meets both alike.
 for _ in $(seq "${COUNT:-3}"); do
-  run -bench 'Checkin|Join|AppRegister|LeaseSign' -benchtime "${BENCHTIME:-3s}" ./cmd/mdm-server
+  run -bench 'Checkin|Join|AppRegister|LeaseSign|ForwardAuth|ExtAuthz|AccessDecide' -benchtime "${BENCHTIME:-3s}" ./cmd/mdm-server
 done
 run -bench 'Watch' -benchtime 1x -count 1 ./cmd/mdm-server
 run -bench 'BellFanout' -benchtime 10x -count 1 ./cmd/mdm-server
 run -bench 'OrderActed' -benchtime 1000x -count 1 ./cmd/mdm-server
+# 20 seconds of 100 changes each.
+run -bench 'Truth' -benchtime 2000x -count 1 ./cmd/mdm-server
 run -bench 'Orders10k' -benchtime 1x -count "${COUNT:-3}" ./cmd/mdm-server
 run -bench 'Container(Write|Read)' -count "${COUNT:-3}" ./agent/appsdk/container
 run -bench 'ManifestCompile' -benchtime "${BENCHTIME:-3s}" -count "${COUNT:-3}" ./internal/compliance

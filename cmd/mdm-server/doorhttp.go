@@ -92,10 +92,12 @@ func (p *parts) doorServer() (*http.Server, error) {
 	if own != nil {
 		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }
 	}
-	return &http.Server{
+	server := &http.Server{
 		Handler: handler, TLSConfig: config, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug), MaxHeaderBytes: doorHeaders,
 		ReadHeaderTimeout: doorReadHeader, ReadTimeout: doorRead, WriteTimeout: doorWrite, IdleTimeout: doorIdle,
-	}, nil
+	}
+	server.RegisterOnShutdown(p.access.streams.Drain)
+	return server, nil
 }
 
 // askers lets those ask that speak for themselves: gateways with a certificate,

@@ -110,7 +110,7 @@ func TestStreamsByAdministrators(t *testing.T) {
 		}
 		set(pausedStream, "maintenance")
 		set(pausedStream, "maintenance") // as it is: nobody hears of it
-		p.arrives(t, r, "", "stream-updated")
+		p.arrives(t, r, id, "stream-updated")
 		h := s.join(t, a.token(t))
 		eventually(t, "an event that waits", func() (bool, error) {
 			st := must[*transmitv1.GetStreamResponse](t)(streams.GetStream(ctx, &transmitv1.GetStreamRequest{Id: id})).GetStream()
@@ -119,7 +119,7 @@ func TestStreamsByAdministrators(t *testing.T) {
 		set(enabledStream, "")
 		p.arrives(t, r, h.id, created)
 		must[*transmitv1.VerifyStreamResponse](t)(streams.VerifyStream(ctx, &transmitv1.VerifyStreamRequest{Id: id}))
-		p.arrives(t, r, "", "stream-updated", created, "stream-updated", "verification")
+		p.arrives(t, r, id, "stream-updated", "stream-updated", "verification")
 
 		r.becomes(answers(http.StatusBadRequest, `{"err":"invalid_request","description":"no"}`))
 		h.reports(t, 8)

@@ -124,10 +124,8 @@ func TestForgedTokens(t *testing.T) {
 		"nothing":                 "",
 	} {
 		p.token = token
-		for method, path := range map[string]string{http.MethodGet: ssf.StreamsPath} {
-			if got := p.asks(t, method, path, nil); got.status != http.StatusUnauthorized || !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Bearer") {
-				t.Errorf("%s: %d %s", name, got.status, got.body)
-			}
+		if got := p.asks(t, http.MethodGet, ssf.StreamsPath, nil); got.status != http.StatusUnauthorized || !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
 	p.token = own

@@ -249,9 +249,13 @@ func (e *heard) words() string {
 	return strings.Join(text, " ")
 }
 
-// device is the id of the phone or registration that an event is about.
+// device is the id of the phone or registration that an event is about, or of the
+// stream.
 func (e *heard) device() string {
-	d, _ := e.Subject["device"].(map[string]any)
+	d, named := e.Subject["device"].(map[string]any)
+	if !named {
+		d = e.Subject
+	}
 	id, _ := d["id"].(string)
 	return id
 }
@@ -282,8 +286,8 @@ func (p *partner) opens(tb testing.TB, token string) *heard {
 	return e
 }
 
-// taken opens what a receiver took, each event once, in order; of one device, or
-// of all ("").
+// taken opens what a receiver took, each event once; of one device, or of what is
+// about the stream, of which the order is kept.
 func (p *partner) taken(tb testing.TB, r *inbox, device string) []*heard {
 	tb.Helper()
 	var all []*heard
@@ -292,7 +296,7 @@ func (p *partner) taken(tb testing.TB, r *inbox, device string) []*heard {
 		if a.header.Get("Authorization") != "Bearer of the receiver" || a.header.Get("Content-Type") != "application/secevent+jwt" {
 			tb.Errorf("pushed with %v", a.header)
 		}
-		if e := p.opens(tb, a.body); !seen[e.JTI] && (device == "" || e.device() == device) {
+		if e := p.opens(tb, a.body); !seen[e.JTI] && e.device() == device {
 			seen[e.JTI] = true
 			all = append(all, e)
 		}

@@ -152,3 +152,32 @@ func TestSignalsOfPolicy(t *testing.T) {
 		}
 	})
 }
+
+// TestSignalsOfAnotherPerson: a phone that changes hands ends the sessions of who
+// had it, not of who has it now.
+func TestSignalsOfAnotherPerson(t *testing.T) {
+	r := receives(t)
+	pairDoors(t, func(c *Config) { unhurried(c); calling(r)(c) }, func(t *testing.T, one, two *server, _ *signintest.Provider) {
+		a, r := one.admin(t), receives(t)
+		p := two.partner(t, a, "idp", "ssf.manage")
+		p.streams(t, r)
+		tag := func(r *enrollv1.JoinRequest) { r.HardwareTag = "phone-that-changes-hands" }
+		first := one.join(t, a.token(t), tag)
+		first.reports(t, 8)
+		p.arrives(t, r, first.id, created, turnedFit)
+		second := two.join(t, a.token(t, func(r *enrollv1.CreateTokenRequest) { r.User = "Otto@example.com" }), tag)
+		if second.id != first.id {
+			t.Fatalf("the phone is %s, and was %s", second.id, first.id)
+		}
+		p.arrives(t, r, first.id, created, turnedFit, turnedBad, signedOut, created)
+		for i, e := range p.taken(t, r, first.id) {
+			user := mariasName
+			if i == 4 {
+				user = "otto@example.com"
+			}
+			wantSubject(t, one, e, user)
+		}
+		second.reports(t, 8)
+		wantSubject(t, one, p.arrives(t, r, first.id, created, turnedFit, turnedBad, signedOut, created, turnedFit), "otto@example.com")
+	})
+}

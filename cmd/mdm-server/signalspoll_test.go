@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"ringfence/internal/signin/signintest"
+	"ringfence/internal/sqldb"
 	"ringfence/internal/sqldb/dbtest"
 	"ringfence/internal/transmit/ssf"
 	transmitv1 "ringfence/proto/mdm/transmit/v1"
@@ -180,4 +182,26 @@ func TestRevokedPartner(t *testing.T) {
 		_, err := transmitv1.NewTransmitAdminServiceClient(a.conn).GetStream(t.Context(), &transmitv1.GetStreamRequest{Id: newID()})
 		wantStatus(t, "a stream that there is not", err, codes.NotFound, "STREAM_NOT_FOUND")
 	})
+}
+
+// TestDrainEndsPolls: a server that stops answers polls that wait, and does not
+// wait with them.
+func TestDrainEndsPolls(t *testing.T) {
+	s := install(t, dbtest.DSN(t, sqldb.SQLite), func(c *Config) { openDoors(c); c.DrainTimeout = 2 * patience }).start(t)
+	p := s.partner(t, s.admin(t), "siem", "ssf.manage")
+	_, path := p.polled(t)
+	waits := p.later(t, path, says{})
+	// What comes after it on the same path has gone by it.
+	p.gets(t, http.StatusOK, p.asks(t, http.MethodPost, path, says{"returnImmediately": true}))
+	began := time.Now()
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	// A poll waits for 25 seconds.
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	if got := <-waits; got.status != http.StatusOK && got.status != 0 { // 0: it came too late
+		t.Errorf("the poll is answered %d %s", got.status, got.body)
+	}
 }

@@ -100,7 +100,8 @@ func concerned(entries []audit.Entry) (ids []device.ID, all bool) {
 		switch kind {
 		case "device", "registration":
 			ids = append(ids, device.ID(name))
-		case "access-policy", "access-location", "policy", "app-policy", "app", "user", "group", "certificate":
+		case "administrator", // a gateway's credential may have ended, and its streams with it
+			"access-policy", "access-location", "policy", "app-policy", "app", "user", "group", "certificate":
 			all = true
 		}
 	}

@@ -52,7 +52,7 @@ func openSQLite(ctx context.Context, c Config, path string) (_ *DB, err error) {
 	pool, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
 		"_journal_mode": {"wal"},
 		"_txlock":       {"immediate"},
-		"_pragma":       {"cache_size(-32768)", "journal_size_limit(67108864)"},
+		"_pragma":       writerPragmas,
 	}))
 	if err != nil {
 		return nil, err
@@ -91,6 +91,11 @@ func openSQLite(ctx context.Context, c Config, path string) (_ *DB, err error) {
 		p.close()
 		return conn.Close()
 	})
+	checkpoints, err := newCheckpointer(path, w.batches.Load)
+	if err != nil {
+		return nil, err
+	}
+	undo.add(checkpoints.close)
 	db.writes, db.close = w, sync.OnceValue(undo.close)
 	if err = db.backfill(ctx); err != nil {
 		return nil, err

@@ -58,6 +58,7 @@ type writer struct {
 	batch    []*request    // the goroutine's
 	entries  []audit.Entry // the goroutine's: what the batch recorded so far
 	recorded func()        // told of each commit that has added to the record
+	batches  atomic.Uint64 // counts commits
 }
 
 // newWriter starts the goroutine. p is its own from now on.
@@ -225,6 +226,7 @@ func (w *writer) transact(errs []error, savepoints bool) error {
 	if err := w.prepared.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.batches.Add(1)
 	if len(w.entries) > 0 {
 		w.recorded()
 	}

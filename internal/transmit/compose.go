@@ -124,23 +124,39 @@ func (c *composer) take(ctx context.Context, m *meant) error {
 	subject := Subject{Device: id, Tenant: c.f.c.Service.c.Installation}
 	before := c.told[id]
 	events, now := m.signal.events(before, subject, m.certificate)
+	if m.signal.enrolled {
+		user, err := c.user(ctx, id)
+		if err != nil {
+			return err
+		}
+		now.User = user
+	}
 	if now != before {
 		c.told[id], c.t.Told[id] = now, now
 	}
 	if len(events) == 0 || len(c.streams) == 0 {
 		return nil
 	}
-	user, err := c.user(ctx, id)
-	if err != nil {
-		return err
-	}
 	for i := range events {
 		e := &events[i]
-		e.Subject.User = user
+		var err error
+		if e.Subject.User, err = c.whose(ctx, m, e.Type, &before); err != nil {
+			return err
+		}
 		m.signal.finish(e, m.entry)
 		c.give(e, m.entry)
 	}
 	return nil
+}
+
+// whose gives the user an event is about. What an enrolment ends was of whoever
+// had the phone before; where that was not told, the event names none, and so
+// means everybody's sessions.
+func (c *composer) whose(ctx context.Context, m *meant, t EventType, before *Told) (string, error) {
+	if m.signal.enrolled && t != CredentialChange || !m.signal.enrolled && before.User != "" {
+		return before.User, nil
+	}
+	return c.user(ctx, m.signal.device)
 }
 
 // user gives whose a device is; empty where that is not known.

@@ -77,6 +77,8 @@ func (s *Service) Poll(ctx context.Context, o Owner, id string, r PollRequest) (
 			return PollAnswer{}, ctx.Err()
 		case <-over:
 			return a, nil
+		case <-s.drained:
+			return a, nil
 		case <-rings:
 		case <-s.c.After(pollTick):
 		}

@@ -3,6 +3,7 @@ package transmit
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"ringfence/internal/audit"
@@ -55,15 +56,24 @@ type Config struct {
 
 // Service keeps the streams of receivers. Every method that changes a stream
 // records who did.
-type Service struct{ c Config }
+type Service struct {
+	c Config
+	// drained is closed when polls wait no longer.
+	drained chan struct{}
+	drain   sync.Once
+}
 
 // New makes a Service.
 func New(c Config) *Service {
 	if c.MaxPending <= 0 {
 		c.MaxPending = 100_000
 	}
-	return &Service{c: c}
+	return &Service{c: c, drained: make(chan struct{})}
 }
+
+// Drain has polls wait no longer, those under way and those to come: the server
+// stops. Call it as often as you like.
+func (s *Service) Drain() { s.drain.Do(func() { close(s.drained) }) }
 
 // Owner is the client for whom a method acts; it reaches its own streams only.
 type Owner struct{ ID, Name string }

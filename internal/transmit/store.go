@@ -81,6 +81,9 @@ type Telling struct {
 type Told struct {
 	Compliant bool
 	HighRisk  bool
+	// User is whose a phone was when it was last enrolled; empty where that was
+	// not told, and for registrations, which are one person's for ever.
+	User string
 }
 
 // Outbox keeps what waits for receivers.

@@ -21,6 +21,8 @@ type signal struct {
 	// for none.
 	change string
 	serial string
+	// enrolled: from now on the phone may be another person's.
+	enrolled bool
 	// forget: nothing is kept of the device any longer.
 	forget bool
 	// by and why go with every event of it.
@@ -228,6 +230,7 @@ func joined(e *audit.Entry, s *signal) bool {
 	s.change, s.serial = "create", e.Credential
 	s.compliant = no
 	s.ends = strings.Contains(e.Detail, ", cut epoch ")
+	s.enrolled = e.Action == "enroll.join"
 	return true
 }
 

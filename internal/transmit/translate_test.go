@@ -73,7 +73,7 @@ func TestTranslate(t *testing.T) {
 				ComplianceChange: turned("not-compliant", "compliant"), RiskLevelChange: risk("HIGH", "LOW", "PHONE_INTEGRITY_RESTORED"),
 			}, compliant, byPolicy},
 		{"who knows about integrity", audit.Entry{Action: "compliance.standing", Target: onPhone, Detail: "compliant to non-compliant: a, b, and more"},
-			Told{true, true}, events{ComplianceChange: turned("compliant", "not-compliant")}, risky, byPolicy},
+			Told{Compliant: true, HighRisk: true}, events{ComplianceChange: turned("compliant", "not-compliant")}, risky, byPolicy},
 		{"a standing there is not", audit.Entry{Action: "compliance.standing", Target: onPhone, Detail: "compliant to purple"}, compliant, nil, compliant, ""},
 		{"an app is well", audit.Entry{Action: "appprotect.standing", Target: onApp, Detail: "ok"},
 			Told{}, events{ComplianceChange: turned("not-compliant", "compliant")}, compliant, byPolicy},

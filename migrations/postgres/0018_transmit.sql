@@ -62,11 +62,13 @@ CREATE TABLE transmit_cursor (
     sequence BIGINT  NOT NULL CHECK (sequence >= 0)
 );
 
--- What was last told of a phone or of a registration.
+-- What was last told of a phone or of a registration, and of a phone whose it
+-- was then: sessions end of who had it, not of who has it by now.
 CREATE TABLE transmit_told (
     device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> ''),
     compliant BIGINT NOT NULL CHECK (compliant IN (0, 1)),
-    high_risk BIGINT NOT NULL CHECK (high_risk IN (0, 1))
+    high_risk BIGINT NOT NULL CHECK (high_risk IN (0, 1)),
+    user_name TEXT NOT NULL
 );
 
 -- What waits for a receiver, and what was put aside. Of a stream's items for one

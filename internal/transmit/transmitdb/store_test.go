@@ -98,20 +98,20 @@ func TestTell(t *testing.T) {
 		updated := item("b", "4", "")
 		updated.Type = transmit.StreamUpdated
 		step := transmit.Telling{
-			From: 5, To: 8, Told: map[device.ID]transmit.Told{"d1": {Compliant: true}, "d2": {HighRisk: true}},
+			From: 5, To: 8, Told: map[device.ID]transmit.Told{"d1": {Compliant: true, User: "ann"}, "d2": {HighRisk: true}},
 			Items: []transmit.Item{item("a", "1", "d1"), item("b", "2", "d1"), item("gone", "3", "d1"), updated, item("a", "1", "d1")},
 		}
 		told, err := s.Tell(t.Context(), step)
 		check(t, "told", []any{true, nil}, []any{told, err})
 		told, err = s.Tell(t.Context(), step)
 		check(t, "told again", []any{false, nil}, []any{told, err})
-		told, err = s.Tell(t.Context(), transmit.Telling{From: 8, To: 9, Told: map[device.ID]transmit.Told{"d1": {}}, Forget: []device.ID{"d2"}})
+		told, err = s.Tell(t.Context(), transmit.Telling{From: 8, To: 9, Told: map[device.ID]transmit.Told{"d1": {User: "bob"}}, Forget: []device.ID{"d2"}})
 		check(t, "told on", []any{true, nil}, []any{told, err})
 		at, there, err := s.Cursor(t.Context())
 		check(t, "cursor", []any{uint64(9), true, nil}, []any{at, there, err})
 		got, err := s.Told(t.Context(), []device.ID{"d1", "d2", "d3"})
 		ok(t, err)
-		check(t, "what was told", map[device.ID]transmit.Told{"d1": {}}, got)
+		check(t, "what was told", map[device.ID]transmit.Told{"d1": {User: "bob"}}, got)
 		check(t, "of a", []string{"1"}, due(t, s, "a", now))
 		items, err := s.Waiting(t.Context(), "a", transmit.WaitingQuery{Most: 10})
 		ok(t, err)

@@ -35,6 +35,7 @@ type toldRow struct {
 	DeviceID  string `gorm:"primaryKey"`
 	Compliant int64  // 0 or 1, as the next
 	HighRisk  int64
+	UserName  string
 }
 
 // TableName names the table.
@@ -48,15 +49,15 @@ func (s *Store) Told(ctx context.Context, ids []device.ID) (map[device.ID]transm
 	}
 	all := make(map[device.ID]transmit.Told, len(rows))
 	for _, r := range rows {
-		all[device.ID(r.DeviceID)] = transmit.Told{Compliant: r.Compliant == 1, HighRisk: r.HighRisk == 1}
+		all[device.ID(r.DeviceID)] = transmit.Told{Compliant: r.Compliant == 1, HighRisk: r.HighRisk == 1, User: r.UserName}
 	}
 	return all, nil
 }
 
 const (
 	stepSQL = `UPDATE transmit_cursor SET sequence = ? WHERE id = 1 AND sequence = ?`
-	toldSQL = `INSERT INTO transmit_told (device_id, compliant, high_risk) VALUES (?, ?, ?)
-ON CONFLICT (device_id) DO UPDATE SET compliant = excluded.compliant, high_risk = excluded.high_risk`
+	toldSQL = `INSERT INTO transmit_told (device_id, compliant, high_risk, user_name) VALUES (?, ?, ?, ?)
+ON CONFLICT (device_id) DO UPDATE SET compliant = excluded.compliant, high_risk = excluded.high_risk, user_name = excluded.user_name`
 	forgetSQL = `DELETE FROM transmit_told WHERE device_id = ?`
 	// itemSQL leaves out what is for a stream that is gone or disabled, and
 	// what is there already. A disabled one is told of that.
@@ -83,7 +84,7 @@ func (s *Store) Tell(ctx context.Context, t transmit.Telling) (bool, error) {
 		// In one order, so that two servers do not wait for each other.
 		for _, id := range slices.Sorted(maps.Keys(t.Told)) {
 			told := t.Told[id]
-			if _, err := tx.Exec(toldSQL, string(id), flag(told.Compliant), flag(told.HighRisk)); err != nil {
+			if _, err := tx.Exec(toldSQL, string(id), flag(told.Compliant), flag(told.HighRisk), told.User); err != nil {
 				return err
 			}
 		}

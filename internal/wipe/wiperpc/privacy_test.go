@@ -16,6 +16,7 @@ import (
 	_ "ringfence/proto/mdm/compliance/v1"
 	_ "ringfence/proto/mdm/enroll/v1"
 	_ "ringfence/proto/mdm/oauth/v1"
+	_ "ringfence/proto/mdm/transmit/v1"
 	wipev1 "ringfence/proto/mdm/wipe/v1"
 )
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"ringfence/internal/device"
+	_ "ringfence/proto/mdm/access/v1"
 	_ "ringfence/proto/mdm/appprotect/v1"
 	_ "ringfence/proto/mdm/compliance/v1"
 	enrollv1 "ringfence/proto/mdm/enroll/v1"
@@ -17,6 +18,7 @@ import (
 
 // everyPhone are the services that phones of persons speak to.
 var everyPhone = []protoreflect.FullName{
+	"mdm.access.v1.AccessDeviceService",
 	"mdm.appprotect.v1.AppService",
 	"mdm.compliance.v1.ComplianceService",
 	"mdm.enroll.v1.EnrollmentService",
@@ -47,10 +49,12 @@ func TestEveryServiceOfPhones(t *testing.T) {
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		for i := range f.Services().Len() {
 			s := f.Services().Get(i)
-			admins := strings.HasSuffix(string(s.Name()), "AdminService") || slices.Contains([]protoreflect.FullName{
+			others := strings.HasSuffix(string(s.Name()), "AdminService") || slices.Contains([]protoreflect.FullName{
 				"mdm.audit.v1.AuditService", "mdm.wipe.v1.WipeRequestService",
+				// Gateways speak to it.
+				"mdm.access.v1.AccessService",
 			}, s.FullName())
-			known := admins || slices.Contains(everyPhone, s.FullName()) || s.FullName() == "mdm.wipe.v1.CompanyDeviceService"
+			known := others || slices.Contains(everyPhone, s.FullName()) || s.FullName() == "mdm.wipe.v1.CompanyDeviceService"
 			if strings.HasPrefix(string(s.FullName()), "mdm.") && !known {
 				t.Errorf("%s: who speaks to it?", s.FullName())
 			}

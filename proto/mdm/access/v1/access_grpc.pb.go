@@ -263,7 +263,8 @@ type AccessDeviceServiceClient interface {
 	// section 3.1), for APIs that check offline with our published keys. Safe to
 	// retry.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest.
+	// Errors: INVALID_ARGUMENT with BadRequest, FAILED_PRECONDITION with reason
+	// NO_DOORS where the server publishes no keys to check it with.
 	//
 	// Caller: a device or an app.
 	IssueAssertion(ctx context.Context, in *IssueAssertionRequest, opts ...grpc.CallOption) (*IssueAssertionResponse, error)
@@ -298,7 +299,8 @@ type AccessDeviceServiceServer interface {
 	// section 3.1), for APIs that check offline with our published keys. Safe to
 	// retry.
 	//
-	// Errors: INVALID_ARGUMENT with BadRequest.
+	// Errors: INVALID_ARGUMENT with BadRequest, FAILED_PRECONDITION with reason
+	// NO_DOORS where the server publishes no keys to check it with.
 	//
 	// Caller: a device or an app.
 	IssueAssertion(context.Context, *IssueAssertionRequest) (*IssueAssertionResponse, error)
