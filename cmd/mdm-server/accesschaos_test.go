@@ -150,7 +150,7 @@ func flipAndAsk(t *testing.T, phones []*flipper, g *doorkeeper, at *server) [pha
 	for i := range chaosHands {
 		all.Go(func() { // each flips phones of its own
 			for time.Now().Before(end) {
-				n := rand.IntN((len(phones)-i+chaosHands-1)/chaosHands)*chaosHands + i //nolint:gosec // dice
+				n := rand.IntN((len(phones)-i+chaosHands-1)/chaosHands)*chaosHands + i
 				if err := phones[n].flips(ctx); err != nil {
 					failed <- err
 					return
@@ -160,7 +160,7 @@ func flipAndAsk(t *testing.T, phones []*flipper, g *doorkeeper, at *server) [pha
 		ask := (&doorkeeper{certificate: g.certificate}).moves(t, at).ask // over a connection of its own
 		all.Go(func() {
 			for time.Now().Before(end) {
-				phase, err := phones[rand.IntN(len(phones))].asked(ctx, ask) //nolint:gosec // dice
+				phase, err := phones[rand.IntN(len(phones))].asked(ctx, ask)
 				if err != nil {
 					failed <- err
 					return

@@ -42,7 +42,10 @@ func (s *server) published(tb testing.TB) jose.JSONWebKeySet {
 	tb.Cleanup(transport.CloseIdleConnections)
 	client := http.Client{Transport: transport, Timeout: patience}
 	req := must[*http.Request](tb)(http.NewRequestWithContext(tb.Context(), http.MethodGet, "https://"+s.at.Access+oauth.JWKSPath, nil))
-	res := must[*http.Response](tb)(client.Do(req))
+	res, err := client.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	defer func() { _ = res.Body.Close() }()
 	var keys jose.JSONWebKeySet
 	if err := json.NewDecoder(res.Body).Decode(&keys); err != nil || res.StatusCode != http.StatusOK {

@@ -38,7 +38,11 @@ func (s *server) tokenStatus(tb testing.TB, id, secret string) int {
 		"grant_type": {"client_credentials"}, "scope": {"access.evaluate"}, "client_id": {id}, "client_secret": {secret},
 	}.Encode())))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res := must[*http.Response](tb)(client.Do(req))
+	res, err := client.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
 	must[int64](tb)(io.Copy(io.Discard, res.Body))
 	return res.StatusCode
 }

@@ -120,7 +120,10 @@ func (s *server) evaluates(tb testing.TB, certificate *tls.Certificate) func() i
 		req := must[*http.Request](tb)(http.NewRequestWithContext(tb.Context(), http.MethodPost,
 			"https://"+s.at.Access+authzen.EvaluationPath, strings.NewReader(question)))
 		req.Header.Set("Content-Type", "application/json")
-		res := must[*http.Response](tb)(client.Do(req))
+		res, err := client.Do(req)
+		if err != nil {
+			tb.Fatal(err)
+		}
 		defer func() { _ = res.Body.Close() }()
 		must[int64](tb)(io.Copy(io.Discard, res.Body))
 		return res.StatusCode

@@ -57,27 +57,27 @@ func (c *checkpointer) run(ctx context.Context) {
 		case <-tick.C:
 			// What fails is done at the next turn, and in the end by the writer,
 			// which has somebody to tell.
-			_, _, _ = c.turn(ctx)
+			_, _ = c.turn(ctx)
 		}
 	}
 }
 
 // turn moves what nobody reads in an older state, and waits for no one. It gives
-// how many pages are in the log and how many of them were moved by now; none
-// where nothing has been committed since the last time.
-func (c *checkpointer) turn(ctx context.Context) (logged, moved int, err error) {
+// how many pages are in the log; none where nothing has been committed since the
+// last time.
+func (c *checkpointer) turn(ctx context.Context) (logged int, err error) {
 	now := c.batches()
 	if now == c.seen {
-		return 0, 0, nil
+		return 0, nil
 	}
-	var busy int
+	var busy, moved int
 	if err := c.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &logged, &moved); err != nil {
-		return 0, 0, Fault(err)
+		return 0, Fault(err)
 	}
 	if busy == 0 && moved == logged {
 		c.seen = now
 	}
-	return logged, moved, nil
+	return logged, nil
 }
 
 // close waits for the turn under way.
