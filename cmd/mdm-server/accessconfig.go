@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -100,7 +101,7 @@ func (c *accessConfig) certificate() (*tls.Certificate, error) {
 // hostNames are the names under which clients reach the HTTPS doors.
 func (c *accessConfig) hostNames() []string {
 	if u, err := url.Parse(c.BaseURL); err == nil && u.Hostname() != "" {
-		return []string{u.Hostname()}
+		return []string{strings.ToLower(u.Hostname())}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -227,7 +228,7 @@ func (c *Config) names() []string {
 	if host, err := os.Hostname(); err == nil {
 		names = append(names, host)
 	}
-	return append(names, c.ServerNames...)
+	return slices.Concat(names, c.ServerNames, c.Access.hostNames())
 }
 
 // isPostgres reports whether dsn names a PostgreSQL database.

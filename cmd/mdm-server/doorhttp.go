@@ -79,7 +79,7 @@ func (p *parts) doorServer() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := p.authority.ServerTLS(append(p.config.names(), p.config.Access.hostNames()...), pki.Admin)
+	config, err := p.authority.ServerTLS(p.config.names(), pki.Admin)
 	if err != nil {
 		return nil, err
 	}

@@ -121,13 +121,14 @@ func (k kicking) RingAll() {
 	k.kick()
 }
 
-// kick asks for a sweep soon; asking twice before it comes is asking once.
-func kick(c chan<- struct{}) func() {
-	return func() {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
+// judgeAll sees to it that what everybody is judged by counts at once: a sweep
+// comes before its time, and who watches decisions has them decided again. The
+// record has rung before, maybe while somebody still remembered what was.
+func (p *parts) judgeAll() {
+	p.access.bell.RingAll()
+	select {
+	case p.sweepNow <- struct{}{}:
+	default: // one is asked for already
 	}
 }
 

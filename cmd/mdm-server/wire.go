@@ -162,7 +162,7 @@ func (p *parts) slices() {
 		Policies: policies, Reports: policies, Certificates: policies, Revocations: policies,
 		Devices:   devicesForCompliance{p.enroll},
 		Authority: profileAuthority{p.authority, p.config.CRLURL},
-		Bell:      kicking{p.bell, kick(p.sweepNow)},
+		Bell:      kicking{p.bell, p.judgeAll},
 		Leases:    leasesForCompliance{p},
 		Now:       p.now,
 		Limits: compliance.Limits{
@@ -190,7 +190,10 @@ func (p *parts) accounts() {
 	people := directorydb.New(p.db)
 	p.directory = directory.New(directory.Config{
 		Store: people, Now: p.now, NewID: newID, Cache: p.db.Exclusive(),
-		Changed: func(ctx context.Context, names []string) { p.apps.PersonsChanged(ctx, names) },
+		Changed: func(ctx context.Context, names []string) {
+			p.apps.PersonsChanged(ctx, names)
+			p.access.bell.RingAll()
+		},
 	})
 	p.scimTokens = directory.NewTokens(directory.TokenConfig{Store: people, Now: p.now, NewID: newID, Random: rand.Reader})
 	registrations := appprotectdb.New(p.db)
@@ -202,7 +205,7 @@ func (p *parts) accounts() {
 		Orders:    ordersForApps{p},
 		Authority: appAuthority{enrollAuthority{p.authority}},
 		Leases:    appprotectrpc.NewLeaseSigner(p.authority),
-		Bell:      kicking{p.appBell, kick(p.sweepNow)},
+		Bell:      kicking{p.appBell, p.judgeAll},
 		Now:       p.now,
 		NewID:     newID,
 		Random:    rand.Reader,
