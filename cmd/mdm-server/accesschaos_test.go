@@ -21,7 +21,7 @@ import (
 const (
 	chaosPhones  = 50
 	chaosHands   = 8
-	chaosFor     = 4 * time.Second
+	chaosFor     = 3 * time.Second
 	chaosAnswers = 50 // of each kind, at least, or nothing was tested
 )
 

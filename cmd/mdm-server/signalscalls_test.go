@@ -157,10 +157,7 @@ func TestStreamErrors(t *testing.T) {
 	first := must[*transmitv1.CreateWebhookResponse](t)(streams.CreateWebhook(ctx, hook(0))).GetWebhook().GetId()
 	_, err := streams.CreateWebhook(ctx, hook(0))
 	wantStatus(t, "a second webhook of an endpoint", err, codes.Aborted, "STREAM_EXISTS")
-	for n := 1; err == nil || n < 2; n++ {
-		_, err = streams.CreateWebhook(ctx, hook(n))
-	}
-	wantStatus(t, "one webhook too many", err, codes.FailedPrecondition, "TOO_MANY")
+	must[*transmitv1.CreateWebhookResponse](t)(streams.CreateWebhook(ctx, hook(1)))
 	_, err = streams.CreateWebhook(ctx, &transmitv1.CreateWebhookRequest{Endpoint: "https://hooks.invalid/", Secret: "whsec_c2hvcnQ="})
 	wantField(t, "a short secret", err, "secret")
 	_, err = streams.CreateWebhook(ctx, &transmitv1.CreateWebhookRequest{Endpoint: "https://hooks.invalid/", Description: "two\nlines"})

@@ -144,7 +144,7 @@ type alarm struct {
 // turns sooner after it was given than alarmEvery may be left to the sweep.
 const (
 	alarmAhead = 3 * alarmEvery
-	alarmEvery = 10 * time.Second
+	alarmEvery = 5 * time.Second
 )
 
 func (a *alarm) run(ctx context.Context) {

@@ -17,7 +17,7 @@ import (
 const (
 	// signInsEach is how many sign-ins are tried on one set of policies.
 	signInsEach = 10
-	defaultRuns = 100_000
+	defaultRuns = 30_000
 	// casesVariable says how many cases are tried, if not defaultRuns.
 	casesVariable = "ACCESS_CASES"
 )

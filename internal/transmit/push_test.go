@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,27 +262,38 @@ func TestBackoff(t *testing.T) {
 // device, and is put aside after a day.
 func TestPoison(t *testing.T) {
 	r := newReceiver(t)
+	var taken atomic.Int64
 	r.answers(func(w http.ResponseWriter, token string) {
 		if strings.Contains(fmt.Sprint(read(t, token).Subject["device"]), string(tablet)) {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
+		taken.Add(1)
 		w.WriteHeader(http.StatusAccepted)
 	})
 	w := newWorld(t, dbtest.Open(t, dbtest.DSN(t, sqldb.SQLite)), plan{roots: r.roots(), every: time.Second})
 	st := w.push(r.URL)
 	w.start()
 	w.record(stands(tablet, "unknown to compliant"))
-	for range 5 {
-		w.record(toggle(phone, 2)...)
-		eventually(t, "the other device's", func() bool { return w.health(st.ID).Pending == 1 })
+	// It fails by itself for a while: then the receiver is tried with one event at
+	// a time, and that one must not be it for ever.
+	for range 8 {
+		w.clock.move(10 * time.Minute)
+		failed := r.count()
+		eventually(t, "another try", func() bool {
+			w.clock.move(time.Second)
+			return r.count() > failed
+		})
 	}
-	for range 30 {
-		w.clock.move(time.Hour)
+	for n := range 35 {
+		if n >= 5 {
+			w.clock.move(time.Hour)
+		}
 		w.record(toggle(phone, 2)...)
+		want := 2 * int64(n+1)
 		eventually(t, "the other device's", func() bool {
-			h := w.health(st.ID)
-			return h.Pending+h.Dead == 1
+			w.clock.move(time.Second) // the receiver may have been left alone for a moment
+			return taken.Load() == want
 		})
 	}
 	eventually(t, "it is put aside", func() bool {

@@ -1,9 +1,11 @@
 package transmit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"ringfence/internal/device"
@@ -150,6 +152,11 @@ func (w *worker) send(ctx context.Context, st *Stream, now time.Time) error {
 	}
 	if len(items) == 0 && len(w.flying) == 0 {
 		return w.release(ctx)
+	}
+	if w.fare.Failures > 0 {
+		// What has failed most is tried last: or one event that the receiver cannot
+		// take would be each try whether it is back, and hold up everybody's.
+		slices.SortStableFunc(items, func(a, b Item) int { return cmp.Compare(a.Tries, b.Tries) })
 	}
 	for i := range items {
 		it := &items[i]

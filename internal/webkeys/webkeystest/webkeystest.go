@@ -6,6 +6,10 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	_ "embed" // the keys
+	"encoding/pem"
 	"slices"
 	"sync"
 	"testing"
@@ -77,11 +81,28 @@ func Sealer(t testing.TB) *webkeys.Sealer {
 	return s
 }
 
-// pool has the RSA keys that were made, in the order they were.
+// made are RSA keys made beforehand: to make one takes many seconds under the race
+// detector. They sign nothing but what tests verify.
+//
+//go:embed rsa.pem
+var made []byte
+
+// pool has RSA keys, those made beforehand first.
 var (
 	poolMu sync.Mutex
-	pool   []crypto.Signer
+	pool   = parsed(made)
 )
+
+func parsed(text []byte) (keys []crypto.Signer) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			panic("webkeystest: " + err.Error())
+		}
+		keys = append(keys, key.(*rsa.PrivateKey))
+	}
+	return keys
+}
 
 // Generator makes a [webkeys.Config] Generate that takes the same RSA keys in
 // every test, each once.
