@@ -45,4 +45,4 @@ fi
 [ -z "$race" ] || export CGO_ENABLED=1
 # Packages is a list on purpose.
 # shellcheck disable=SC2086
-go test $race -shuffle=on -timeout=15m "$@" ${PACKAGES:-./...}
+go test $race -shuffle=on -timeout=40m "$@" ${PACKAGES:-./...}
